@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+import Glibc
+import Model
+
+/// Which ways of running the program may be tried.
+public enum AttachmentPolicy: String, Hashable, Sendable, CaseIterable {
+    /// Native, else generic.
+    case auto
+    case native
+    case generic
+
+    var ladder: [XDPMode] {
+        switch self {
+        case .auto: [.native, .generic]
+        case .native: [.native]
+        case .generic: [.generic]
+        }
+    }
+}
+
+/// How one interface came to run the program, or why it does not.
+public struct AttachmentReport: Hashable, Sendable {
+    public enum Change: String, Hashable, Sendable {
+        /// It was attached before and runs the very program.
+        case kept
+        /// Its program was replaced by one atomic update of the link.
+        case updated
+        case attached
+        case failed
+    }
+
+    public let interface: String
+    public let change: Change
+    public let mode: XDPMode?
+    /// Why each better way was not taken, in order.
+    public let reasons: [String]
+    /// In one line; nil where the interface runs the program.
+    public let error: String?
+}
+
+/// Puts the program on interfaces and keeps it there through pinned links. Works in the network namespace of its thread.
+struct Attachment {
+    let paths: PinPaths
+    let policy: AttachmentPolicy
+    /// Whether a program that is not ours is taken off.
+    let replacesForeign: Bool
+
+    func attach(_ program: Program, to interface: NetworkInterface) -> AttachmentReport {
+        do {
+            if let report = try adopt(program, on: interface) { return report }
+            try checkForeign(on: interface)
+            return try climb(program, interface)
+        } catch {
+            return AttachmentReport(
+                interface: interface.name, change: .failed, mode: nil, reasons: [], error: "\(error)")
+        }
+    }
+
+    /// The pinned link, if it still holds the interface.
+    private func adopt(_ program: Program, on interface: NetworkInterface) throws(BPFError) -> AttachmentReport? {
+        let path = paths.link(interface.name)
+        guard Pin.exists(path) else { return nil }
+        let link = try Link.open(pinned: path)
+        guard try link.interface == interface.index else {
+            // The interface went and came back: the kernel has let go of the link.
+            try Pin.remove(path)
+            return nil
+        }
+        let isSame = try link.programID == program.id
+        if !isSame { try link.update(to: program) }
+        return AttachmentReport(
+            interface: interface.name, change: isSame ? .kept : .updated,
+            mode: try XDPAttachment.current(on: interface.index)?.mode, reasons: [], error: nil)
+    }
+
+    private func checkForeign(on interface: NetworkInterface) throws(BPFError) {
+        guard let other = try XDPAttachment.current(on: interface.index) else { return }
+        let name = other.programName ?? "without a name"
+        if name == Loader.programName {
+            throw BPFError(
+                operation: "attach to", subject: interface.name,
+                cause: "another sluiced runs there (program \(name), id \(other.programID)): "
+                    + "stop and uninstall it, or give this one another interface")
+        }
+        guard replacesForeign, let mode = other.mode else {
+            throw BPFError(
+                operation: "attach to", subject: interface.name,
+                cause: "the XDP program \(name) (id \(other.programID)) is attached there already: take it off with "
+                    + "`ip link set dev \(interface.name) xdp off`, or allow it to be replaced")
+        }
+        try XDPAttachment.remove(from: interface.index, mode: mode)
+    }
+
+    private func climb(_ program: Program, _ interface: NetworkInterface) throws(BPFError) -> AttachmentReport {
+        var reasons: [String] = []
+        for mode in policy.ladder {
+            do {
+                let link = try Link.attachXDP(program, interface: interface.index, mode: mode)
+                try link.pin(to: paths.link(interface.name))
+                return AttachmentReport(
+                    interface: interface.name, change: .attached, mode: mode, reasons: reasons, error: nil)
+            } catch where error.errno != EBUSY && error.errno != EEXIST && error.errno != ENODEV {
+                reasons.append("no XDP \(mode): \(error.cause)")
+            }
+        }
+        throw BPFError(
+            operation: "attach to", subject: interface.name,
+            cause: "no way of running XDP works: \(reasons.joined(separator: "; "))")
+    }
+
+    /// Takes the program off interfaces that are no longer named, and off all where none is.
+    ///
+    /// - Returns: the names of their pins.
+    @discardableResult
+    func detach(allBut kept: [NetworkInterface] = []) throws(BPFError) -> [String] {
+        let names = Set(kept.map { Pin.escaped($0.name) })
+        var detached: [String] = []
+        for name in try Pin.list(paths.links) where !names.contains(name) {
+            let path = "\(paths.links)/\(name)"
+            let link = try Link.open(pinned: path)
+            try Pin.remove(path)
+            if try link.interface != 0 { try link.detach() }
+            detached.append(name)
+        }
+        return detached
+    }
+}

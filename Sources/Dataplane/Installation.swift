@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+import CDataplane
+import Model
+
+/// Program, maps and links of one host, and the one who writes them. Works in the network namespace of its thread.
+///
+/// Everything that lies in the kernel outlives it; what is kept here can be read from there again.
+final class Installation {
+    let settings: DataplaneSettings
+    let paths: PinPaths
+    private let kernel: KernelFeatures
+    private let source: ProgramSource
+    private let loader: Loader
+    private let attachment: Attachment
+    private var lock: InstallationLock?
+    private(set) var loaded: LoadedProgram?
+    private(set) var attachments: [AttachmentReport] = []
+    private(set) var notes: [String] = []
+    var tables: Tables?
+    /// What the program is compiled of when the last change is done.
+    private var wanted: Features?
+
+    init(_ settings: DataplaneSettings) throws(BPFError) {
+        self.settings = settings
+        paths = PinPaths(root: settings.bpfRoot)
+        kernel = KernelFeatures.probe()
+        source = ProgramSource(directory: settings.sources, cache: settings.cache, clang: settings.clang)
+        loader = Loader(paths: paths, cpus: try Self.cpus(settings))
+        attachment = Attachment(
+            paths: paths, policy: settings.policy, replacesForeign: settings.replacesForeign)
+    }
+
+    private static func cpus(_ settings: DataplaneSettings) throws(BPFError) -> Int {
+        if let cpus = settings.cpus { return cpus }
+        return try Map.possibleCPUs()
+    }
+
+    /// Takes the lock and adopts what an earlier process left.
+    func start() throws(BPFError) -> StartReport {
+        try paths.make()
+        lock = try InstallationLock(paths.root)
+        let pins = try paths.pins()
+        loaded = try loader.pinned()
+        if loaded != nil { tables = try Tables(paths) }
+        return StartReport(adopted: pins, program: loaded.map(ProgramReport.init))
+    }
+
+    /// Puts a generation in force: a program that can do it, the maps, then the interfaces that lack the program.
+    ///
+    /// - Throws: what could not be done. Where it fails before the maps nothing has changed; later, every VIP still has its
+    ///   backends, and another call completes it.
+    func apply(_ generation: Generation, on host: HostView) throws -> ApplyReport {
+        guard lock != nil else {
+            throw BPFError(operation: "apply to", subject: paths.root, cause: "not started")
+        }
+        try finishTables()
+        notes = []
+        // First of all, as it may refuse the generation.
+        let clock = ContinuousClock()
+        let start = clock.now
+        let image = try MapImage.image(
+            of: generation, on: host, after: tables?.applied, ports: tables.map { $0.assignedPorts })
+        let imaging = start.duration(to: clock.now)
+        let features = Features.needed(by: image, kernel: kernel)
+        let program = try ensureProgram(features)
+        let tables = try self.tables ?? Tables(paths)
+        self.tables = tables
+        let outcome = try tables.apply(image, epoch: generation.epoch, number: generation.number)
+        notes += outcome.notes
+        attach(program, host)
+        wanted = features
+        return ApplyReport(
+            epoch: generation.epoch, number: generation.number, program: ProgramReport(program),
+            attachments: attachments, changes: outcome.changes, isolated: image.isolatedServices, notes: notes,
+            imaging: imaging, planning: outcome.planning, storing: outcome.storing)
+    }
+
+    /// What may run behind a change: the grace period, removals, and the program that has only what is needed.
+    func finish() throws {
+        try finishTables()
+        guard let wanted, let loaded else { return }
+        self.wanted = nil
+        do {
+            let object = try source.object(with: wanted)
+            if let note = object.note { notes.append(note) }
+            guard !loaded.isMade(of: object), !object.isPrebuilt || loaded.isPrebuilt else { return }
+            try replace(by: try loader.load(object))
+        } catch {
+            notes.append("the program stays as it is: \(error)")
+        }
+    }
+
+    private func finishTables() throws { try tables?.finish() }
+
+    /// A program that can do all that is asked, and all that is in force already.
+    private func ensureProgram(_ features: Features) throws(BPFError) -> LoadedProgram {
+        if let loaded, loaded.features.isSuperset(of: features) { return loaded }
+        let object = try source.object(with: features.union(loaded?.features ?? []))
+        if let note = object.note { notes.append(note) }
+        let fresh = try loader.load(object)
+        try replace(by: fresh)
+        return fresh
+    }
+
+    /// One atomic update a link; maps and records stay.
+    private func replace(by fresh: LoadedProgram) throws(BPFError) {
+        try attachment.update(to: fresh.program)
+        try loader.pin(fresh)
+        loaded = fresh
+    }
+
+    private func attach(_ program: LoadedProgram, _ host: HostView) {
+        attachments = host.interfaces.map { attachment.attach(program.program, to: $0) }
+        guard !host.interfaces.isEmpty else { return }
+        do {
+            try attachment.detach(allBut: host.interfaces)
+        } catch {
+            notes.append("\(error)")
+        }
+    }
+
+    /// Takes the program off every interface; maps, records and counters stay.
+    func detachAll() throws(BPFError) -> [String] {
+        attachments = []
+        return try attachment.detach()
+    }
+
+    /// Removes every pin, interfaces first.
+    func uninstall() throws(BPFError) {
+        try attachment.detach()
+        attachments = []
+        loaded = nil
+        tables = nil
+        try Pin.remove(paths.program)
+        for directory in [paths.links, paths.programs, paths.maps] { try Pin.removeTree(directory) }
+        lock = nil
+        try Pin.removeTree(paths.root)
+    }
+}
+
+extension Attachment {
+    /// Lets every interface that is held run another program.
+    func update(to program: Program) throws(BPFError) {
+        for name in try Pin.list(paths.links) {
+            let link = try Link.open(pinned: "\(paths.links)/\(name)")
+            if try link.interface != 0 { try link.update(to: program) }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CDataplane
+import Model
+
+/// The exact keys and values of every map that a generation and this host's view of the world come to.
+///
+/// The fleet part (VIPs, ids, tables) is the same on every host that has the generation; the rest is this host's own.
+public struct MapImage: Sendable {
+    /// Sorted by id; services that the program does not steer (`forward: sockets`) are left out.
+    let services: [ServiceImage]
+    /// What the VIP array shall hold.
+    let half: VIPHalf
+    let access: [AccessEntry]
+    let view: HostView
+    /// Interfaces that a redirect may leave by, by their key in the device map.
+    public let ports: PortAssignment
+
+    /// - Parameters:
+    ///   - old: the image before: what did not change is taken from it.
+    ///   - ports: what the device map holds; the old image's, if there is one, is preferred.
+    /// - Throws: where something of the generation cannot be made into map entries; all of it is refused then.
+    public static func image(
+        of generation: Generation, on host: HostView, after old: MapImage? = nil, ports: PortAssignment? = nil
+    ) throws(ImageError) -> MapImage {
+        try checkInterfaces(host.interfaces)
+        let sameHost = old.map { $0.view.hasSameWays(as: host) } ?? false
+        var assigned = old?.ports ?? ports ?? PortAssignment(limit: UInt32(PORTS_MAX))
+        if !sameHost { assigned.keep(host.redirectInterfaces) }
+        let templates = BackendTemplate(host: host, ports: assigned)
+        let before = OldServices(old)
+        let services = try generation.services
+            .filter { $0.service.forwarding != .sockets }
+            .sorted { $0.id < $1.id }
+            .map { placed throws(ImageError) in
+                let seed = placed.flowSeed(of: generation.seed)
+                let down = host.down.isEmpty ? [] : host.down.intersection(placed.backends.lazy.map(\.id))
+                let previous = before[placed.id]
+                if let previous, sameHost, previous.seed == seed, previous.down == down, previous.placed == placed {
+                    return previous
+                }
+                return try ServiceImage(placed, seed: seed, down: down, templates: templates, old: previous)
+            }
+        let entries = VIPHalf.entries(of: services.map(\.vip))
+        guard let half = old.flatMap({ $0.half.holds(entries) ? $0.half : nil }) ?? VIPHalf(entries) else {
+            throw ImageError("\(services.count) VIPs: no seed spreads them over \(VIP_LINES) lines")
+        }
+        let access = services.flatMap(\.access)
+        guard access.count <= Int(ACCESS_ENTRIES_MAX) else {
+            throw ImageError(
+                "allow and deny lists: \(access.count) prefixes, and the access map holds \(ACCESS_ENTRIES_MAX)")
+        }
+        return MapImage(services: services, half: half, access: access, view: host, ports: assigned)
+    }
+
+    /// Names of services whose brake holds the down set back: likelier is that this host is cut off.
+    public var isolatedServices: [String] { services.filter(\.isolated).map(\.name).sorted() }
+
+    /// An interface sits at its index modulo the table's size.
+    private static func checkInterfaces(_ interfaces: [NetworkInterface]) throws(ImageError) {
+        var places: [UInt32: NetworkInterface] = [:]
+        for interface in interfaces {
+            if let other = places.updateValue(interface, forKey: interface.index & UInt32(INTERFACE_MASK)) {
+                throw ImageError(
+                    "interfaces \(other.name) and \(interface.name): their indices \(other.index) and "
+                        + "\(interface.index) share a place modulo \(INTERFACES_MAX)")
+            }
+        }
+    }
+}
+
+/// The services of the image before, by id.
+private struct OldServices {
+    private var services = [ServiceImage?](repeating: nil, count: Int(SERVICE_IDS))
+
+    init(_ image: MapImage?) {
+        for service in image?.services ?? [] { services[Int(service.id)] = service }
+    }
+
+    subscript(id: ServiceID) -> ServiceImage? {
+        services.indices.contains(Int(id.rawValue)) ? services[Int(id.rawValue)] : nil
+    }
+}
+
+extension HostView {
+    /// Whether templates come out the same.
+    func hasSameWays(as other: HostView) -> Bool {
+        interfaces == other.interfaces && nextHops == other.nextHops && sourcePrefix4 == other.sourcePrefix4
+            && sourcePrefix6 == other.sourcePrefix6
+    }
+
+    /// Interfaces that packets leave by though they may have come in by another.
+    var redirectInterfaces: Set<UInt32> {
+        let leaving = Set(nextHops.values.lazy.map(\.interface.index))
+        return interfaces.count == 1 ? leaving.subtracting([interfaces[0].index]) : leaving
+    }
+}

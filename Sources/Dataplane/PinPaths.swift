@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+import CDataplane
+
+/// Where the pins of one installation lie: program, maps and links are the host's, one set for all its interfaces.
+public struct PinPaths: Hashable, Sendable {
+    public let root: String
+
+    public init(root: String) { self.root = root }
+
+    public var program: String { "\(root)/steer" }
+    /// Holds the same program once more, under a name that says what it was made of.
+    public var programs: String { "\(root)/programs" }
+    public var maps: String { "\(root)/maps" }
+    public var links: String { "\(root)/links" }
+
+    public func map(_ name: String) -> String { "\(maps)/\(name)_v\(LAYOUT_VERSION)" }
+    public func link(_ interface: String) -> String { "\(links)/\(Pin.escaped(interface))" }
+
+    /// Makes the directories; bpffs is mounted where the root lies in its usual place.
+    func make() throws(BPFError) {
+        if root.hasPrefix("\(Self.mountPoint)/") { try Pin.ensureMounted(at: Self.mountPoint) }
+        for directory in [root, programs, maps, links] { try Pin.makeDirectory(directory) }
+        guard Pin.isOnBPFFS(root) else {
+            throw BPFError(operation: "use", subject: root, cause: "not on a bpffs: mount one with mount -t bpf bpf DIR")
+        }
+    }
+
+    /// Every pin there is, as paths below the root.
+    public func pins() throws(BPFError) -> [String] {
+        var pins: [String] = Pin.exists(program) ? ["steer"] : []
+        for directory in ["programs", "maps", "links"] {
+            pins += try Pin.list("\(root)/\(directory)").map { "\(directory)/\($0)" }
+        }
+        return pins
+    }
+
+    private static let mountPoint = "/sys/fs/bpf"
+}

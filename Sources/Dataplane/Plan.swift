@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CDataplane
+import Model
+
+/// Ordered writes that lead from what the maps hold to an image: backends, slots, VIPs; removals after a grace period, in
+/// reverse.
+///
+/// A plan may be cut after any step, and within the steps after any store: every VIP in force names a whole table of backends
+/// that are there. A plan made anew from what the cut left leads to the same image.
+struct Plan: Sendable {
+    enum Step: Sendable {
+        /// Interfaces and outer prefixes.
+        case control(CDataplane.control)
+        case setPorts([UInt32: UInt32])
+        /// Records that name these say nothing from now on.
+        case voidRecords([UInt16])
+        case sweepRecords([UInt16])
+        case setBackends([ServiceImage.BackendEntry])
+        case setFilter([Int])
+        case setAccess([AccessEntry])
+        case setPolicies([UInt16: CDataplane.service])
+        case setSlots(SlotChange)
+        /// The content of the half that is not in force.
+        case fillVIPs(VIPHalf, half: Int)
+        /// One store: all VIPs of the half are in force.
+        case flip(Int)
+        /// Every program run that could have read what was there before has ended.
+        case grace
+        case clearBackends([UInt16])
+        case clearAccess([AccessEntry])
+        case replaceFilter([UInt64])
+        case clearPolicies([UInt16])
+        case clearTables([Range<Int>])
+        case clearPorts([UInt32])
+    }
+
+    /// When these are done, the image is in force.
+    var steps: [Step] = []
+    /// What is to be done afterwards and may run behind: a grace period and what is no longer needed.
+    var removals: [Step] = []
+
+    var isEmpty: Bool { steps.isEmpty && removals.isEmpty }
+}
+
+/// Stores into one service's table.
+struct SlotChange: Sendable {
+    struct Write: Hashable, Sendable {
+        /// Among all slots of the map.
+        let slot: UInt32
+        let word: UInt32
+    }
+
+    let service: UInt16
+    /// Lines that change: their times are set before their slots are.
+    var lines: [UInt32]
+    /// Seconds of the monotonic clock, the lines' new times.
+    let now: UInt32
+    var writes: [Write]
+}
+
+extension Plan {
+    /// - Parameters:
+    ///   - unchanged: services whose backends, policy and slots are known to be in the maps.
+    ///   - now: seconds of the kernel's monotonic clock.
+    static func plan(
+        from observed: ObservedImage, to image: MapImage, unchanged: Set<UInt16> = [], now: UInt32
+    ) -> Plan {
+        var planner = Planner(observed: observed, image: image, unchanged: unchanged, now: now)
+        planner.addHost()
+        planner.voidGone()
+        planner.addServices()
+        planner.flipIfNeeded()
+        planner.addRemovals()
+        return planner.plan
+    }
+}
+
+/// The way to a plan.
+private struct Planner {
+    let observed: ObservedImage
+    let image: MapImage
+    let unchanged: Set<UInt16>
+    let now: UInt32
+    let rules: SlotRules
+    let gone: [UInt16]
+    var plan = Plan()
+    private var active: ActiveEntries
+    private var activeHalf: Int
+    private var updated: Set<UInt16> = []
+
+    init(observed: ObservedImage, image: MapImage, unchanged: Set<UInt16>, now: UInt32) {
+        self.observed = observed
+        self.image = image
+        self.unchanged = unchanged
+        self.now = now
+        rules = SlotRules(image.services)
+        active = ActiveEntries(observed.entries)
+        activeHalf = observed.active
+        var wanted = [Bool](repeating: false, count: observed.backends.count)
+        for service in image.services {
+            for entry in service.backends { wanted[Int(entry.id)] = true }
+        }
+        gone = observed.backends.indices.filter { observed.backends[$0].isPresent && !wanted[$0] }.map { UInt16($0) }
+    }
+
+    mutating func addHost() {
+        let control = image.control(over: observed.control)
+        if !sameBytes(control, observed.control) { plan.steps.append(.control(control)) }
+        let ports = image.ports.interfaces.filter { observed.ports[$0.key] != $0.value }
+        if !ports.isEmpty { plan.steps.append(.setPorts(ports)) }
+    }
+
+    mutating func voidGone() {
+        let ids = gone.filter { !observed.backends[Int($0)].has(BACKEND_RECORDS_VOID) }
+        if !ids.isEmpty { plan.steps.append(.voidRecords(ids)) }
+    }
+
+    /// Tables and what they name. Where something that is still in force stands in the way, the VIPs of the rest are put in
+    /// force first, and what stands in the way is gone by then.
+    mutating func addServices() {
+        for round in 0... {
+            let conflicts = Conflicts(image: image, observed: observed, active: active, updated: updated)
+            for service in image.services where !updated.contains(service.id) {
+                guard !conflicts.blocks(service) else { continue }
+                if !unchanged.contains(service.id) { add(service, reused: conflicts.reused) }
+                updated.insert(service.id)
+            }
+            if updated.count == image.services.count { return }
+            let steering = image.services.compactMap { service -> vip? in
+                if updated.contains(service.id) { return service.vip }
+                return active.entry(of: service).map { round == 0 ? $0 : $0.emptied() }
+            }
+            guard let half = VIPHalf(VIPHalf.entries(of: steering)) else { return }
+            flip(to: half)
+            plan.steps.append(.grace)
+        }
+    }
+
+    private mutating func add(_ service: ServiceImage, reused: Set<UInt16>) {
+        let changed = service.backends.filter { !sameBytes($0.template, observed.backends[Int($0.id)]) }
+        // Records of another backend under the same id, or of one whose flows were given up.
+        let stale = changed.filter { entry in
+            let wasVoid = observed.backends[Int(entry.id)].has(BACKEND_RECORDS_VOID)
+            return reused.contains(entry.id) || (wasVoid && !entry.template.has(BACKEND_RECORDS_VOID))
+        }
+        if !stale.isEmpty { plan.steps.append(.sweepRecords(stale.map { $0.id })) }
+        if !changed.isEmpty { plan.steps.append(.setBackends(changed)) }
+        addAccess(service)
+        if !sameBytes(service.policy, observed.policies[Int(service.id)]) {
+            plan.steps.append(.setPolicies([service.id: service.policy]))
+        }
+        let words = observed.tables[service.place] ?? []
+        let change = SlotChange(service, over: words, inPlace: active.isInPlace(service), rules: rules, now: now)
+        if !change.writes.isEmpty { plan.steps.append(.setSlots(change)) }
+    }
+
+    private mutating func addAccess(_ service: ServiceImage) {
+        let missing = service.access.filter { !observed.access.contains($0) }
+        guard !missing.isEmpty else { return }
+        plan.steps.append(.setFilter(AccessFilter.bits(of: missing)))
+        plan.steps.append(.setAccess(missing))
+    }
+
+    mutating func flipIfNeeded() {
+        if !image.half.holdsSame(as: active.entries) { flip(to: image.half) }
+    }
+
+    private mutating func flip(to half: VIPHalf) {
+        activeHalf = 1 - activeHalf
+        plan.steps.append(.fillVIPs(half, half: activeHalf))
+        plan.steps.append(.flip(activeHalf))
+        active = ActiveEntries(half.entries)
+    }
+
+    mutating func addRemovals() {
+        var removals: [Plan.Step] = []
+        let given = image.services.flatMap { service in
+            service.rehashed.filter { !observed.backends[Int($0)].has(BACKEND_RECORDS_VOID) }
+        }
+        let void = gone + given
+        if !void.isEmpty { removals.append(.sweepRecords(void)) }
+        if !gone.isEmpty { removals.append(.clearBackends(gone)) }
+        removals += accessRemovals()
+        let ids = Set(image.services.map(\.id))
+        let policies = observed.policies.indices.map { UInt16($0) }.filter { id in
+            !ids.contains(id) && !sameBytes(observed.policies[Int(id)], CDataplane.service())
+        }
+        if !policies.isEmpty { removals.append(.clearPolicies(policies)) }
+        let tables = staleLines()
+        if !tables.isEmpty { removals.append(.clearTables(tables)) }
+        let ports = observed.ports.keys.filter { image.ports.interfaces[$0] == nil }.sorted()
+        if !ports.isEmpty { removals.append(.clearPorts(ports)) }
+        // The half that went out of force is not written again before its readers are gone.
+        let hasFlipped = plan.steps.contains { if case .flip = $0 { true } else { false } }
+        if hasFlipped || !removals.isEmpty { plan.removals = [.grace] + removals }
+    }
+
+    private func accessRemovals() -> [Plan.Step] {
+        guard !observed.access.isEmpty else { return [] }
+        let wanted = Set(image.access)
+        let stale = observed.access.filter { entry in
+            !wanted.contains(entry) && !wanted.contains(entry.inverted)  // the other answer has overwritten it
+        }
+        guard !stale.isEmpty else { return [] }
+        return [.clearAccess(stale.sorted()), .replaceFilter(AccessFilter.words(of: image.access))]
+    }
+
+    /// Lines of tables that were in force and that nothing of the image lies in.
+    private func staleLines() -> [Range<Int>] {
+        let before = Set(observed.entries.filter { $0.value != nil }.map(\.place))
+        let kept = Set(image.services.map(\.place))
+        let taken = RangeSet(kept.map(\.lines))
+        return before.subtracting(kept).flatMap { Array(RangeSet($0.lines).subtracting(taken).ranges) }
+            .sorted { $0.lowerBound < $1.lowerBound }
+    }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+import CDataplane
+import Model
+
+/// The maps as their one writer sees them: what was put there, and what is still to be done.
+final class Tables {
+    struct Outcome {
+        var changes = ApplyReport.Changes()
+        var planning = Duration.zero
+        var storing = Duration.zero
+        var notes: [String] = []
+    }
+
+    let maps: KernelMaps
+    private let memory: MapMemory
+    private let keyed: KernelKeyedMaps
+    /// What the maps are known to hold.
+    private(set) var applied: MapImage?
+    private(set) var generation: (epoch: UInt64, number: UInt64)?
+    /// Removals of the last plan.
+    private var pending: [Plan.Step] = []
+    /// Services that may have unsettled slots.
+    private var unsettled: Set<UInt16> = []
+
+    init(_ paths: PinPaths) throws(BPFError) {
+        maps = try KernelMaps(paths)
+        keyed = try KernelKeyedMaps(maps)
+        memory = maps.memory(keyed)
+    }
+
+    var assignedPorts: PortAssignment { PortAssignment(interfaces: keyed.ports, limit: UInt32(PORTS_MAX)) }
+    var hasPending: Bool { !pending.isEmpty }
+    var unsettledServices: [String] {
+        (applied?.services ?? []).filter { unsettled.contains($0.id) }.map(\.name).sorted()
+    }
+
+    /// Carries out the plan to an image as far as it takes to be in force.
+    func apply(_ image: MapImage, epoch: UInt64, number: UInt64) throws -> Outcome {
+        try finish()
+        let clock = ContinuousClock()
+        let start = clock.now
+        let unchanged = image.unchanged(since: applied)
+        let observed = memory.observe(for: image, unchanged: unchanged)
+        let plan = Plan.plan(from: observed, to: image, unchanged: unchanged, now: MonotonicClock.seconds())
+        let planned = clock.now
+        applied = nil
+        var notes: [String] = []
+        for step in plan.steps {
+            do {
+                try memory.perform(step, grace: Self.wait)
+            } catch {
+                // An interface that is just going away must not hold up all others' backends.
+                guard case .setPorts = step else { throw error }
+                notes.append("packets that leave by another interface are dropped: \(error)")
+            }
+        }
+        pending = plan.removals
+        applied = image
+        generation = (epoch, number)
+        let changed = image.services.map(\.id).filter { !unchanged.contains($0) }
+        unsettled = unsettled.union(changed).intersection(image.services.map(\.id))
+        return Outcome(
+            changes: plan.changes, planning: start.duration(to: planned), storing: planned.duration(to: clock.now), notes: notes)
+    }
+
+    /// What was left of the last change.
+    func finish() throws {
+        while let step = pending.first {
+            try memory.perform(step, grace: Self.wait)
+            pending.removeFirst()
+        }
+    }
+
+    /// Everything is compared with the maps at the next change.
+    func distrust() { applied = nil }
+
+    /// Settles the slots that nothing has used the previous backend of for the service's `flow-idle`.
+    ///
+    /// - Returns: names of the services that have no unsettled slot.
+    func settle(now: UInt32) throws -> Set<String> {
+        try finish()
+        guard let applied else { return [] }
+        for service in applied.services where unsettled.contains(service.id) {
+            let words = memory.words(of: service.place)
+            let settling = Settling(
+                words: words, times: memory.times(of: service.place), firstLine: service.place.lines.lowerBound,
+                flowIdle: service.policy.flow_idle, now: now)
+            try memory.perform(
+                .setSlots(SlotChange(service: service.id, lines: [], now: now, writes: settling.writes)),
+                grace: Self.wait)
+            if settling.remaining == 0 { unsettled.remove(service.id) }
+        }
+        return Set(applied.services.lazy.filter { !self.unsettled.contains($0.id) }.map(\.name))
+    }
+
+    /// Records that name these backends say nothing from now on, and are freed.
+    func voidRecords(of backends: [BackendID]) throws {
+        let ids = backends.map(\.rawValue).filter { (1...UInt16(BACKENDS_MAX)).contains($0) }
+        for step in [Plan.Step.voidRecords(ids), .grace, .sweepRecords(ids)] {
+            try memory.perform(step, grace: Self.wait)
+        }
+    }
+
+    /// Frees records that say nothing any more: too old, of a backend that is gone or whose drain deadline has passed.
+    ///
+    /// At least once in six days, or an old record's age begins to look young again.
+    ///
+    /// - Returns: how many were freed.
+    func sweep(now: UInt32) -> Int {
+        memory.clearRecords { record in
+            let backend = memory.backends[Int(record >> UInt64(RECORD_BACKEND_SHIFT) & UInt64(SLOT_BACKEND_MASK))]
+            guard backend.isPresent, !backend.has(BACKEND_RECORDS_VOID), backend.service <= SERVICES_MAX else {
+                return true
+            }
+            return record_is_void(record, now, memory.services[Int(backend.service)].flow_idle) != 0
+        }
+    }
+
+    private static func wait() throws { try GracePeriod.wait() }
+}
+
+extension MapImage {
+    /// Services whose entries are the very same as in an image before.
+    func unchanged(since old: MapImage?) -> Set<UInt16> {
+        guard let old else { return [] }
+        var before = [ServiceImage?](repeating: nil, count: Int(SERVICE_IDS))
+        for service in old.services { before[Int(service.id)] = service }
+        return Set(services.lazy.filter { before[Int($0.id)] === $0 }.map(\.id))
+    }
+}
+
+extension Plan {
+    /// Counts for people.
+    var changes: ApplyReport.Changes {
+        var changes = ApplyReport.Changes()
+        for step in steps {
+            switch step {
+            case .setSlots(let change):
+                changes.services += 1
+                changes.slots += change.writes.count
+            case .setBackends(let entries): changes.backends += entries.count
+            case .flip: changes.hasFlipped = true
+            default: break
+            }
+        }
+        return changes
+    }
+}

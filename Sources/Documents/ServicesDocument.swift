@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Model
+
+/// What the fleet does: `services.yaml`, which becomes part of a generation.
+public struct ServicesDocument: Hashable, Sendable {
+    /// Entries and their backends stand in the order of the document.
+    public var desired: DesiredState
+    /// What is allowed and yet probably not meant, in the order of the document.
+    public var warnings: [Warning]
+
+    public init(desired: DesiredState, warnings: [Warning] = []) {
+        self.desired = desired
+        self.warnings = warnings
+    }
+
+    /// Reads and checks a file. Throws everything that is wrong with it.
+    public static func load(path: String) throws(Problems) -> ServicesDocument {
+        let bytes = try FileText.read(path: path)
+        return try parse(text: FileText.decode(bytes, file: path), file: path)
+    }
+
+    /// Checks a text; `file` names it in problems.
+    public static func parse(text: String, file: String) throws(Problems) -> ServicesDocument {
+        let report = Report(file: file)
+        let composition = try Composition(FileText.checked(text, file: file), file: file)
+        let entries = ServicesReader.entries(Reader(composition, report: report))
+        try report.finish()
+        return ServicesDocument(desired: DesiredState(entries: entries), warnings: report.warnings)
+    }
+}
+
+/// From `services.yaml` to the entries of a desired state.
+enum ServicesReader {
+    static func entries(_ reader: Reader) -> [DesiredState.Entry] {
+        let keys = ["defaults", "services", "listeners", "routes"]
+        guard let fields = Fields(reader, of: "the services' document", keys: keys) else { return [] }
+        fields.refuse(["listeners", "routes"])
+        let defaults = ServiceDefaults(fields["defaults"])
+        guard let services = fields.required("services") else { return [] }
+        var together = ServicesTogether(report: reader.report)
+        let entries = services.elements(of: "services").compactMap { element -> DesiredState.Entry? in
+            guard let declared = ServiceReader(element, defaults)?.declared() else { return nil }
+            together.add(declared)
+            return declared.entry
+        }
+        return entries
+    }
+}

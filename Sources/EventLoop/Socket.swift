@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+
+/// What a non-blocking connect(2) answered at once.
+public enum ConnectProgress: Hashable, Sendable {
+    case connected
+    /// Writability tells of its end; then `pendingError()` says which.
+    case underWay
+}
+
+extension Descriptor {
+    /// A non-blocking TCP socket of the address's family.
+    public static func stream(for address: SocketAddress) throws(EventLoopError) -> Descriptor {
+        try Descriptor(
+            adopting: linux_stream_socket(address.family), operation: "open socket for", subject: "\(address)")
+    }
+
+    /// A listening, non-blocking TCP socket; port 0 takes a free one.
+    public static func listener(
+        on address: SocketAddress, backlog: Int32 = 128, reusePort: Bool = false
+    ) throws(EventLoopError) -> Descriptor {
+        let socket = try stream(for: address)
+        try socket.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
+        if reusePort { try socket.setOption(SOL_SOCKET, SO_REUSEPORT, 1) }
+        let bound = address.withNative { linux_bind(socket.rawValue, $0, $1) }
+        guard bound == 0 else { throw EventLoopError(operation: "bind", subject: "\(address)", errno: errno) }
+        guard listen(socket.rawValue, backlog) == 0 else {
+            throw EventLoopError(operation: "listen on", subject: "\(address)", errno: errno)
+        }
+        return socket
+    }
+
+    /// connect(2); a refusal that is known at once throws.
+    public func connect(to address: SocketAddress) throws(EventLoopError) -> ConnectProgress {
+        let answer = address.withNative { linux_connect(rawValue, $0, $1) }
+        if answer == 0 { return .connected }
+        if errno == EINPROGRESS || errno == EINTR { return .underWay }
+        throw EventLoopError(operation: "connect", subject: "\(address)", errno: errno)
+    }
+
+    /// The next connection, non-blocking; nil where none waits.
+    public func accept() throws(EventLoopError) -> Descriptor? {
+        while true {
+            let answer = linux_accept(rawValue)
+            if answer >= 0 { return Descriptor(adopting: answer) }
+            if errno == EAGAIN { return nil }
+            // A connection that was reset while it waited is no failure of the listener: accept(2), 'Error handling'.
+            if errno != EINTR && errno != ECONNABORTED { throw failure("accept") }
+        }
+    }
+
+    /// SO_ERROR: 0, or what a connect under way came to; reading it clears it.
+    public func pendingError() -> Int32 {
+        var value: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        return getsockopt(rawValue, SOL_SOCKET, SO_ERROR, &value, &length) == 0 ? value : errno
+    }
+
+    public func localAddress() throws(EventLoopError) -> SocketAddress {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        guard linux_local_address(rawValue, &storage, &length) == 0, let address = SocketAddress(native: storage) else {
+            throw failure("read the address of")
+        }
+        return address
+    }
+
+    /// setsockopt(2) of a whole number.
+    public func setOption(_ level: Int32, _ name: Int32, _ value: Int32) throws(EventLoopError) {
+        var value = value
+        guard setsockopt(rawValue, level, name, &value, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
+            throw failure("set option \(level)/\(name) of")
+        }
+    }
+
+    /// Every packet of the socket carries this mark; needs CAP_NET_ADMIN.
+    public func setMark(_ mark: UInt32) throws(EventLoopError) {
+        try setOption(SOL_SOCKET, SO_MARK, Int32(bitPattern: mark))
+    }
+
+    /// Closing resets the connection and leaves no TIME_WAIT behind.
+    public func resetOnClose() throws(EventLoopError) {
+        guard linux_reset_on_close(rawValue) == 0 else { throw failure("set SO_LINGER of") }
+    }
+}

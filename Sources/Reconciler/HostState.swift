@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Model
+import Storage
+
+/// What a host keeps of itself over restarts: what it accepted last, whole; its high-water mark; what its probes saw
+/// down; the drains of a host without a shared store. Each is written whole.
+public actor HostState {
+    /// What was found; what could not be read is missing and named.
+    public struct Restored: Sendable {
+        public var publication: Publication?
+        public var highWater: Mark?
+        /// Since when each is down: UTC, seconds since 1970.
+        public var down: [BackendName: Int64] = [:]
+        public var drains: [Override] = []
+        public var problems: [String] = []
+    }
+
+    private var files: GenerationFiles
+    private let documents: Documents
+    private var drains: [Override] = []
+    private var drainsAreUnknown: String?
+    private var drainEdits = 0
+
+    /// Opens or makes it in this directory.
+    public init(directory: String) throws {
+        files = try GenerationFiles(
+            directory: directory, manifest: "accepted.json",
+            remedy: "remove \(directory)/accepted.json: the store's current generation takes its place")
+        documents = Documents(directory: directory)
+    }
+
+    /// What lies in the directory, read without a lock and without changing it: for tools, while a daemon may run.
+    public static func look(at directory: String) -> Restored {
+        restored(GenerationFiles(reading: directory, manifest: "accepted.json"), Documents(directory: directory))
+    }
+
+    public func restore() -> Restored {
+        let restored = Self.restored(files, documents)
+        drains = restored.drains
+        drainsAreUnknown = restored.problems.first { $0.contains(documents.drains.path) }
+        return restored
+    }
+
+    /// The generation first, then the mark: a mark without its generation could not be applied after a reboot.
+    public func persist(_ publication: Publication) throws {
+        let digest = try files.write(publication.generation)
+        guard digest == publication.digest else {
+            throw StateError(
+                "persist", files.manifestPath,
+                "its digest here is \(digest.prefix(12)), the store's is \(publication.digest.prefix(12))")
+        }
+        try documents.mark.write(publication.mark.canonical)
+    }
+
+    public func persist(down: [BackendName: Int64]) throws {
+        let entries = down.sorted { $0.key < $1.key }.map { name, since in
+            CanonicalValue.object([
+                "service": .string(name.service), "backend": .string(name.backend), "since": .integer(since),
+            ])
+        }
+        try documents.down.write(.object(["down": .array(entries)]))
+    }
+
+    /// Changes the drains in one step and answers them, and which edit it was, when they are on disk.
+    ///
+    /// A throw leaves them as they were.
+    public func editDrains(
+        _ change: @Sendable ([Override]) throws -> [Override]
+    ) throws -> (drains: [Override], edit: Int) {
+        if let drainsAreUnknown { throw StateError("change", documents.drains.path, drainsAreUnknown) }
+        let edited = try change(drains)
+        try documents.drains.write(.object(["drains": .array(edited.map(\.canonical))]))
+        drains = edited
+        drainEdits += 1
+        return (edited, drainEdits)
+    }
+
+    private static func restored(_ files: GenerationFiles, _ documents: Documents) -> Restored {
+        var restored = Restored()
+        func part<Value>(_ read: () throws -> Value?) -> Value? {
+            do { return try read() } catch {
+                restored.problems.append("\(error)")
+                return nil
+            }
+        }
+        restored.publication = part { try readWhole(files) }
+        restored.highWater = part { try documents.mark.read { Mark($0) } }
+        let down = part { try documents.down.read { $0["down"]?.elements(Self.downEntry) } }
+        restored.down = Dictionary(down ?? []) { one, _ in one }
+        restored.drains = part { try documents.drains.read { $0["drains"]?.elements { Override($0) } } } ?? []
+        return restored
+    }
+
+    /// A blob may be gone because a daemon wrote the next generation meanwhile: then the next one is read.
+    private static func readWhole(_ files: GenerationFiles) throws -> Publication? {
+        for _ in 0..<3 {
+            let before = try files.readManifest()?.digest
+            do { return try files.read() } catch {
+                if try files.readManifest()?.digest == before { throw error }
+            }
+        }
+        return try files.read()
+    }
+
+    private static func downEntry(_ value: CanonicalValue) -> (BackendName, Int64)? {
+        guard let name = BackendName(value), let since = value["since"]?.number else { return nil }
+        return (name, since)
+    }
+
+    /// The small ones.
+    private struct Documents {
+        let mark: StateDocument
+        let down: StateDocument
+        let drains: StateDocument
+
+        init(directory: String) {
+            mark = StateDocument(
+                path: "\(directory)/mark.json",
+                remedy: "remove it: the generation that was accepted last takes its place")
+            down = StateDocument(path: "\(directory)/down.json", remedy: "remove it: probes find out again")
+            drains = StateDocument(
+                path: "\(directory)/drains.json", remedy: "remove it, and drain again what should be drained")
+        }
+    }
+}

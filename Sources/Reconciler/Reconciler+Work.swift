@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Model
+
+// What the reconciler does for its machines.
+extension Reconciler {
+    func obey(_ action: Leader.Action) -> [Work] {
+        switch action {
+        case .publish(let generation, let predecessor):
+            return [{ await self.publish(generation, after: predecessor) }]
+        case .stand:
+            logger.warning("leads no more", metadata: ["cause": "\(leader.problem ?? "")"])
+            return [{ await self.stand() }]
+        case .wait(let uptime):
+            return wake(.leader, at: uptime)
+        }
+    }
+
+    func obey(_ actions: [Host.Action]) async -> [Work] {
+        var work: [Work] = []
+        for action in actions {
+            switch action {
+            case .persist(let publication): work.append { await self.persist(publication) }
+            case .watch(let generation, let down):
+                // Here and not beside the inbox: the last one must be the last that the sources hear.
+                await ports.health.watch(generation, down: down)
+                await ports.nextHops.watch(generation.remoteAddresses)
+            case .apply(let order): work.append { await self.apply(order) }
+            case .remember(let down): work += remember(down)
+            case .settle: work.append { await self.settle() }
+            case .report(let services, let mark):
+                work += obey(leader.handle(.settled(services, under: mark), at: clock.now))
+            case .wait(let uptime): work += wake(.host, at: uptime)
+            }
+        }
+        return work
+    }
+
+    private func publish(_ generation: Generation, after predecessor: Mark?) async {
+        do {
+            let publication = try await ports.store.publish(generation, expecting: predecessor)
+            logger.info("published", metadata: ["generation": "\(publication.mark)"])
+            post.yield(.leader(.published(publication)))
+        } catch let refusal as PublishRefusal {
+            post.yield(.leader(.refused("\(refusal)")))
+        } catch {
+            lastError = .init(text: "\(error)", at: clock.now.utc)
+            logger.warning("not published", metadata: ["cause": "\(error)"])
+            post.yield(.leader(.failed("\(error)")))
+        }
+    }
+
+    private func persist(_ publication: Publication) async {
+        do {
+            try await state.persist(publication)
+            post.yield(.host(.persisted(publication.mark)))
+        } catch {
+            post.yield(.host(.persistFailed("\(error)")))
+        }
+    }
+
+    private func apply(_ order: Order) async {
+        do {
+            post.yield(.host(.applied(try await ports.applier.apply(order))))
+        } catch {
+            post.yield(.host(.applyFailed("\(error)")))
+        }
+    }
+
+    private func settle() async {
+        do {
+            post.yield(.host(.settled(try await ports.applier.settle(at: clock.now.uptime))))
+        } catch {
+            post.yield(.host(.settleFailed("\(error)")))
+        }
+    }
+
+    /// One write at a time, and of several that came meanwhile the last.
+    func remember(_ down: [BackendName: Int64]?) -> [Work] {
+        if let down { remembering.next = down }
+        guard !remembering.isBusy, let next = remembering.next else { return [] }
+        remembering = (true, nil)
+        let (state, post) = (state, post)
+        return [
+            {
+                do {
+                    try await state.persist(down: next)
+                    post.yield(.remembered(nil))
+                } catch {
+                    post.yield(.remembered("\(error)"))
+                }
+            }
+        ]
+    }
+
+    /// An earlier timer than the one that runs; a later one needs none, as the machine is asked again when this one ends.
+    private func wake(_ timer: Timer, at uptime: Duration?) -> [Work] {
+        guard let uptime, wakes[timer].map({ uptime < $0 }) ?? true else { return [] }
+        wakes[timer] = uptime
+        let (clock, post) = (clock, post)
+        return [
+            {
+                do { try await clock.sleep(until: uptime) } catch { return }
+                post.yield(.woke(timer, at: uptime))
+            }
+        ]
+    }
+
+    // MARK: - What runs all the time
+
+    /// Waits for leadership; ends when it is won.
+    func stand() async {
+        while !Task.isCancelled {
+            do {
+                // A store that cannot be read is not led: each try would cost an epoch.
+                _ = try await ports.store.current()
+                let epoch = try await ports.election.lead(above: host.highWater?.epoch ?? 0)
+                let stored = try await ports.store.current()
+                post.yield(.trouble(.election, nil))
+                post.yield(.leader(.elected(epoch: epoch, stored: stored, kept: host.current)))
+                logger.info("leading", metadata: ["epoch": "\(epoch)"])
+                return
+            } catch {
+                await pause(.election, after: error)
+            }
+        }
+    }
+
+    /// Hands on what the store publishes.
+    func follow() async {
+        var last: Mark?
+        while !Task.isCancelled {
+            do {
+                let publication = try await ports.store.publication(after: last)
+                last = publication.mark
+                post.yield(.trouble(.store, nil))
+                post.yield(.host(.offered(publication)))
+            } catch {
+                await pause(.store, after: error)
+            }
+        }
+    }
+
+    private func pause(_ trouble: Trouble, after error: any Error) async {
+        guard !Task.isCancelled else { return }
+        post.yield(.trouble(trouble, "\(error)"))
+        // Cancelled: the caller's loop ends.
+        do { try await clock.sleep(until: clock.now.uptime + Self.retry) } catch {}
+    }
+
+    /// Hands on what probes and routes say.
+    nonisolated func listen() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                for await down in self.ports.health.downSets { self.post.yield(.host(.down(down))) }
+            }
+            group.addTask {
+                for await known in self.ports.nextHops.nextHops { self.post.yield(.host(.nextHops(known))) }
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Model
+
+/// Obeys the two machines: tells `Leader` and `Host` what happens, and does what they answer.
+///
+/// One inbox, one event after the other. What takes time runs beside it and reports back into the inbox.
+public actor Reconciler {
+    public struct Ports: Sendable {
+        let store: any GenerationStore
+        let election: any Election
+        let health: any HealthSource
+        let nextHops: any NextHopSource
+        let applier: any Applier
+
+        public init(
+            store: any GenerationStore, election: any Election, health: any HealthSource,
+            nextHops: any NextHopSource, applier: any Applier
+        ) {
+            self.store = store
+            self.election = election
+            self.health = health
+            self.nextHops = nextHops
+            self.applier = applier
+        }
+    }
+
+    enum Input: Sendable {
+        case leader(Leader.Event)
+        case host(Host.Event)
+        case woke(Timer, at: Duration)
+        case remembered(String?)
+        case trouble(Trouble, String?)
+    }
+
+    /// One of the two timers.
+    enum Timer: Hashable, Sendable {
+        case leader, host
+    }
+
+    /// What goes wrong outside the machines; nil text: it is well again.
+    enum Trouble: Hashable, Comparable, Sendable {
+        case restore, document, election, store, remember
+    }
+
+    /// So long after a store or an election failed it is tried again.
+    static let retry = Duration.seconds(5)
+
+    let ports: Ports
+    let state: HostState
+    let clock: HostClock
+    let logger: Logger
+    var leader: Leader
+    var host = Host()
+    var drains: [Override] = []
+    var lastEdit = 0
+    var troubles: [Trouble: String] = [:]
+    var lastError: ReconcilerStatus.LastError?
+    var wakes: [Timer: Duration] = [:]
+    var isolated: [String] = []
+    var remembering: (isBusy: Bool, next: [BackendName: Int64]?) = (false, nil)
+
+    private let inbox: AsyncStream<Input>
+    nonisolated let post: AsyncStream<Input>.Continuation
+
+    /// `seed` is the fleet's secret for its very first generation.
+    public init(
+        ports: Ports, state: HostState, logger: Logger, clock: HostClock = HostClock(),
+        seed: UInt64 = .random(in: 0 ... .max)
+    ) {
+        self.ports = ports
+        self.state = state
+        self.logger = logger
+        self.clock = clock
+        leader = Leader(seed: seed)
+        (inbox, post) = AsyncStream.makeStream(of: Input.self)
+    }
+
+    /// Applies what the host accepted last, then follows the store and leads, until it is cancelled.
+    ///
+    /// What was applied stays when it ends.
+    public func run() async throws {
+        await restore()
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.follow() }
+            group.addTask { await self.stand() }
+            group.addTask { await self.listen() }
+            post.yield(.host(.started))
+            for await input in inbox {
+                for task in await take(input) { group.addTask(operation: task) }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func restore() async {
+        let restored = await state.restore()
+        host = Host(kept: restored.publication, highWater: restored.highWater, down: restored.down)
+        drains = restored.drains
+        for problem in restored.problems { logger.error("state not readable", metadata: ["problem": "\(problem)"]) }
+        note(.restore, restored.problems.isEmpty ? nil : restored.problems.joined(separator: "\n"))
+        post.yield(.leader(.overrides(drains)))
+        if let mark = restored.publication?.mark {
+            logger.info("going on from the last generation", metadata: ["generation": "\(mark)"])
+        }
+    }
+
+    /// Work that an input leads to, to be run beside the inbox.
+    typealias Work = @Sendable () async -> Void
+
+    private func take(_ input: Input) async -> [Work] {
+        let now = clock.now
+        switch input {
+        case .leader(let event): return obey(leader.handle(event, at: now))
+        case .host(let event):
+            let before = host
+            let actions = host.handle(event, at: now)
+            logChanges(from: before)
+            return await obey(actions)
+        case .woke(let timer, let uptime):
+            // An earlier one took its place meanwhile, and has been answered.
+            guard wakes[timer] == uptime else { return [] }
+            wakes[timer] = nil
+            return await take(timer == .leader ? .leader(.tick) : .host(.tick))
+        case .remembered(let trouble):
+            note(.remember, trouble)
+            remembering.isBusy = false
+            return remember(nil)
+        case .trouble(let trouble, let text):
+            note(trouble, text)
+            return []
+        }
+    }
+
+    func note(_ trouble: Trouble, _ text: String?) {
+        guard troubles[trouble] != text else { return }
+        troubles[trouble] = text
+        guard let text else { return }
+        lastError = .init(text: text, at: clock.now.utc)
+        logger.warning("trouble", metadata: ["cause": "\(text)"])
+    }
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Admin
+import Documents
+import Glibc
+import Health
+import Logging
+import Model
+import Reconciler
+
+/// What the admin API can ask of this daemon, and tell it.
+struct Administration: AdminBackend {
+    let host: String
+    let startedAt: Int64
+    let reconciler: Reconciler
+    let monitor: HealthMonitor
+    let file: ServicesFile
+    let applier: KernelApplier
+    let logger: Logger
+
+    func status() async throws -> StatusAnswer {
+        let status = await reconciler.status
+        let interfaces = await applier.attachments
+        return StatusAnswer(
+            host: host, version: Version.text, processID: getpid(), startedAt: startedAt,
+            generation: status.applied.map { generation($0, status) },
+            pending: status.pending.map { .init(epoch: $0.epoch, number: $0.number, digest: $0.digest) },
+            leading: status.isLeading, leaderEpoch: status.leaderEpoch, interfaces: interfaces,
+            isolated: status.isolated, unsettled: status.unsettled, forks: status.counts.forks, fenced: status.fenced,
+            refused: status.counts.refused, problems: status.problems, warnings: status.warnings)
+    }
+
+    private func generation(_ publication: Publication, _ status: ReconcilerStatus) -> StatusAnswer.Generation {
+        .init(
+            epoch: publication.mark.epoch, number: publication.mark.number, digest: publication.digest,
+            fleetDigest: status.fleetDigest, appliedAt: status.appliedAt)
+    }
+
+    func services() async throws -> ServicesAnswer {
+        let status = await reconciler.status
+        return ServicesAnswer(services: status.services.map { service($0, status) })
+    }
+
+    private func service(_ placed: PlacedService, _ status: ReconcilerStatus) -> ServicesAnswer.Service {
+        let states = placed.backends.map { status.state(of: $0, in: placed) }
+        let service = placed.service
+        return .init(
+            name: service.name, vip: "\(service.vip)", forwarding: service.forwarding.rawValue,
+            tableSize: service.tableSize.rawValue, hash: service.flowKey.rawValue,
+            active: states.count { $0 == "active" }, draining: states.count { $0 == "draining" },
+            down: states.count { $0 == "down" }, isolated: status.isolated.contains(service.name),
+            settled: !status.unsettled.contains(service.name),
+            notation: "\(Notation(placed, down: status.downIDs(of: placed)))")
+    }
+
+    func backends() async throws -> BackendsAnswer {
+        let status = await reconciler.status
+        return BackendsAnswer(backends: status.services.flatMap { backends(of: $0, status) })
+    }
+
+    private func backends(of placed: PlacedService, _ status: ReconcilerStatus) -> [BackendsAnswer.Backend] {
+        let down = status.downIDs(of: placed)
+        var slots: [UInt16: Int] = [:]
+        for id in placed.tables(down: down).current { slots[id, default: 0] += 1 }
+        return placed.backends.map { one in
+            let name = BackendName(service: placed.service.name, backend: one.backend.name)
+            let drain = status.drains.first { $0.service == name.service && $0.backend == name.backend }
+            let hop = status.nextHops[one.backend.address]
+            return .init(
+                service: name.service, name: name.backend, address: "\(one.backend.address)", port: one.backend.port,
+                weight: one.backend.weight, id: one.id.rawValue, state: status.state(of: one, in: placed),
+                since: one.drainingSince ?? status.down[name],
+                until: one.drainDeadline(after: placed.service.drain), reason: drain?.reason,
+                slots: slots[one.id.rawValue] ?? 0, nextHop: hop.map { "\($0.destination) dev \($0.interface.name)" })
+        }
+    }
+
+    func health() async throws -> HealthAnswer {
+        let verdicts = await monitor.verdicts
+        return HealthAnswer(
+            backends: verdicts.sorted { $0.key < $1.key }.map { key, verdict in
+                .init(
+                    service: key.service, name: key.backend, state: verdict.standing.rawValue, since: verdict.since,
+                    detail: verdict.lastError)
+            })
+    }
+
+    func drains() async throws -> DrainsAnswer {
+        DrainsAnswer(drains: await reconciler.status.drains.map(Drain.init))
+    }
+
+    func drain(_ request: DrainRequest, by caller: Caller) async throws -> Drain {
+        let override = Override(
+            service: request.service, backend: request.backend, author: caller.name, reason: request.reason,
+            expiry: request.expiry)
+        try await answered { try await reconciler.drain(override, force: request.force ?? false) }
+        audit("backend drained", request.service, request.backend, caller)
+        return Drain(override)
+    }
+
+    func enable(service: String, backend: String, by caller: Caller) async throws {
+        try await answered { try await reconciler.enable(BackendName(service: service, backend: backend)) }
+        audit("drain lifted", service, backend, caller)
+    }
+
+    func reload(by caller: Caller) async throws -> ReloadAnswer {
+        do {
+            return try await file.reload()
+        } catch let problems as Problems {
+            throw Problem("\(problems)", remedy: "what was running goes on")
+        } catch let error as ValidationError {
+            throw Problem("\(error)", remedy: "what was running goes on")
+        }
+    }
+
+    /// Turns a refusal into an answer with the exit code that the CLI ends with.
+    private func answered(_ change: () async throws -> Void) async throws {
+        do {
+            try await change()
+        } catch let refusal as DrainRefusal {
+            guard case .brake = refusal else { throw Problem("\(refusal)") }
+            throw Problem("\(refusal)", remedy: "add --force to do it all the same", exitCode: .heldByBrake)
+        }
+    }
+
+    private func audit(_ what: Logger.Message, _ service: String, _ backend: String, _ caller: Caller) {
+        logger.notice(what, metadata: ["backend": "\(service)/\(backend)", "by": "\(caller.name)"])
+    }
+}
+
+extension Drain {
+    init(_ override: Override) {
+        self.init(
+            service: override.service, backend: override.backend, author: override.author, reason: override.reason,
+            expiry: override.expiry)
+    }
+}
+
+extension ReconcilerStatus {
+    var services: [PlacedService] { applied?.generation.services ?? [] }
+
+    func downIDs(of placed: PlacedService) -> Set<BackendID> {
+        Set(
+            placed.backends.filter {
+                down[BackendName(service: placed.service.name, backend: $0.backend.name)] != nil
+            }.map(\.id))
+    }
+
+    /// `active`, `draining` or `down`.
+    func state(of backend: PlacedBackend, in placed: PlacedService) -> String {
+        backend.state == .draining ? "draining" : downIDs(of: placed).contains(backend.id) ? "down" : "active"
+    }
+}

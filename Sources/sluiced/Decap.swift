@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import BPF
+import Dataplane
+import Model
+import NextHops
+
+extension IPPrefix: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
+
+/// `sluiced decap`: makes a backend without a tunnel device strip the balancers' tunnels.
+struct Decap: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "On a backend: strip IPIP and GUE of the balancers' packets.",
+        discussion: """
+            The program stays in the kernel when the command ends; run it again after a reboot. The VIP's address must be on \
+            this host (ip address add VIP/32 dev lo), and must not answer ARP (net.ipv4.conf.all.arp_ignore=1).
+            """)
+
+    @Option(name: .shortAndLong, help: "Where tunnels come in; may be given more than once.")
+    var interface: [String]
+
+    @Option(help: "The balancers' outer source prefixes; tunnels of others are dropped.")
+    var source: [IPPrefix] = [HostView.defaultSource4, HostView.defaultSource6]
+
+    @Option(help: "Where program and links are pinned.")
+    var bpfRoot = "/sys/fs/bpf/sluice-decap"
+
+    @Option(help: "The folder of decap.bpf.c or decap.bpf.o.")
+    var sources = "/usr/share/sluice/bpf"
+
+    @Option(help: "Where the compiled program is kept.")
+    var cache = "/var/cache/sluice"
+
+    @Flag(help: "Take the program off all interfaces instead.")
+    var remove = false
+
+    func run() throws {
+        let decapsulation = Decapsulation(bpfRoot: bpfRoot, sources: sources, cache: cache)
+        if remove {
+            try decapsulation.remove()
+            print("\(bpfRoot): removed")
+            return
+        }
+        for name in interface {
+            guard let link = try NetworkInterfaces.find(name) else {
+                throw StartFailure(description: "sluiced decap: there is no interface \(name)")
+            }
+            let report = try decapsulation.attach(to: link.interface, trusting: source)
+            if let error = report.error { throw StartFailure(description: "sluiced decap: \(error)") }
+            let mode = report.mode.map { "XDP \($0)" } ?? "XDP"
+            print("\(name): strips tunnels from \(source.map(\.description).joined(separator: ", ")) (\(mode))")
+        }
+    }
+}

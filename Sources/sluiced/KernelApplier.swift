@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Admin
+import Dataplane
+import Documents
+import Logging
+import Model
+import NextHops
+import Reconciler
+
+/// The kernel's packet path as the reconciler's applier: an order becomes a generation on this host's view.
+actor KernelApplier: Applier {
+    private let dataplane: Dataplane
+    private let host: HostConfiguration
+    private let logger: Logger
+    private(set) var attachments: [StatusAnswer.Interface] = []
+    private var lastProgram: String?
+
+    init(dataplane: Dataplane, host: HostConfiguration, logger: Logger) {
+        self.dataplane = dataplane
+        self.host = host
+        self.logger = logger
+    }
+
+    func apply(_ order: Order) async throws -> AppliedReport {
+        var warnings: [String] = []
+        let interfaces = try present(&warnings)
+        let view = HostView(
+            interfaces: interfaces, nextHops: order.nextHops, sourcePrefix4: host.datapath.sourcePrefix,
+            sourcePrefix6: host.datapath.sourcePrefix6, down: order.down)
+        let generation = order.publication.generation
+        let report = try await dataplane.apply(generation, on: view)
+        note(report)
+        try await dataplane.finish()
+        warnings += report.notes + report.attachments.compactMap(\.error)
+        return AppliedReport(fleetDigest: try fleetDigest(of: generation), warnings: warnings)
+    }
+
+    func settle(at uptime: Duration) async throws -> Set<String> {
+        // The kernel stamps by its own monotonic clock, which is the one to compare with.
+        await dataplane.sweep()
+        return try await dataplane.settle()
+    }
+
+    /// The configured interfaces that are there now.
+    private func present(_ warnings: inout [String]) throws -> [NetworkInterface] {
+        let links = try NetworkInterfaces.list()
+        return host.interfaces.compactMap { name in
+            guard let link = links.first(where: { $0.interface.name == name }) else {
+                warnings.append("interface \(name) is not there; it is attached to when it comes")
+                return nil
+            }
+            return link.interface
+        }
+    }
+
+    private func note(_ report: ApplyReport) {
+        attachments = report.attachments.map {
+            .init(name: $0.interface, mode: $0.mode.map { "\($0)" } ?? "none", reason: $0.error ?? $0.reasons.first)
+        }
+        for attachment in report.attachments where attachment.change == .attached || attachment.change == .failed {
+            log(attachment)
+        }
+        let program = report.program.description
+        guard program != lastProgram else { return }
+        lastProgram = program
+        logger.info("program in force", metadata: ["program": "\(program)"])
+    }
+
+    private func log(_ attachment: AttachmentReport) {
+        var metadata: Logger.Metadata = ["interface": "\(attachment.interface)"]
+        if let error = attachment.error {
+            metadata["cause"] = "\(error)"
+            logger.error("not attached", metadata: metadata)
+            return
+        }
+        metadata["mode"] = "\(attachment.mode.map { "XDP \($0)" } ?? "unknown")"
+        if !attachment.reasons.isEmpty { metadata["because"] = "\(attachment.reasons.joined(separator: "; "))" }
+        logger.info("attached", metadata: metadata)
+    }
+
+    private func fleetDigest(of generation: Generation) throws -> String {
+        try digests.digest(of: generation, bytes: FleetPart(of: generation).bytes)
+    }
+
+    private var digests = FleetDigests()
+}

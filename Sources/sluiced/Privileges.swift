@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import Glibc
+
+/// What of root's power the daemon keeps: capabilities(7).
+///
+/// Capabilities belong to a thread and are inherited by the threads it begins. So they are dropped in `main` before the
+/// first task or thread; what needs more (mounting bpffs, raising the limit of locked memory) is done before.
+enum Privileges {
+    /// Raw values are the kernel's numbers.
+    enum Capability: Int32, Hashable, CaseIterable {
+        /// The group of the admin socket.
+        case chown = 0
+        case netBindService = 10
+        /// Attaching XDP, netlink.
+        case netAdmin = 12
+        /// Probes through the tunnel.
+        case netRaw = 13
+        /// Reading maps and programs by their ids.
+        case sysAdmin = 21
+        case sysResource = 24
+        /// Pointer arithmetic in programs.
+        case perfmon = 38
+        /// Programs and maps.
+        case bpf = 39
+
+        fileprivate var bit: UInt64 { 1 << UInt64(rawValue) }
+    }
+
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// What the daemon needs while it runs.
+    static let running: Set<Capability> = [.bpf, .netAdmin, .perfmon, .netRaw, .chown]
+
+    /// Keeps of what the process has only these, for good; those in `kept` that it has not are answered.
+    ///
+    /// Throws where other threads run already, or on a kernel before 5.8, which has no capability for BPF alone.
+    static func keepOnly(_ kept: Set<Capability>) throws -> Set<Capability> {
+        guard sluice_knows_capability(Capability.bpf.rawValue) == 1 else {
+            throw Failure(description: "drop capabilities: this kernel has no CAP_BPF (before 5.8)")
+        }
+        let threads = try threadCount()
+        guard threads == 1 else {
+            throw Failure(description: "drop capabilities: \(threads) threads run already, and each has its own")
+        }
+        var permitted: UInt64 = 0
+        try check(sluice_permitted_capabilities(&permitted), "read the capabilities")
+        let wanted = kept.reduce(into: UInt64(0)) { $0 |= $1.bit }
+
+        // The bounding set first: dropping from it takes a capability that is then dropped itself.
+        if permitted & setpcap != 0 { try check(sluice_drop_bounding(wanted), "drop from the bounding set") }
+        try check(sluice_clear_ambient(), "clear the ambient capabilities")
+        try check(sluice_no_new_privileges(), "set no_new_privs")
+        try check(sluice_set_capabilities(permitted & wanted), "set the capabilities")
+        return kept.filter { permitted & $0.bit == 0 }
+    }
+
+    private static let setpcap: UInt64 = 1 << 8
+
+    private static func threadCount() throws -> Int {
+        guard let directory = opendir("/proc/self/task") else {
+            throw Failure(description: "read /proc/self/task: \(String(cString: strerror(errno)))")
+        }
+        defer { closedir(directory) }
+        var count = 0
+        while readdir(directory) != nil { count += 1 }
+        return count - 2  // "." and ".."
+    }
+
+    private static func check(_ result: Int32, _ operation: String) throws {
+        guard result < 0 else { return }
+        throw Failure(description: "\(operation): \(String(cString: strerror(-result)))")
+    }
+}

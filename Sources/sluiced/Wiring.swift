@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Admin
+import Dataplane
+import Documents
+import EventLoop
+import Glibc
+import Health
+import Logging
+import Model
+import NextHops
+import Reconciler
+import ServiceLifecycle
+import Storage
+
+/// All parts by name, and what each is given. No logic.
+struct Wiring {
+    let services: [any Service]
+
+    init(host: HostConfiguration, logger: Logger) async throws {
+        let directory = try await StartFailure.attempt("state") { try StateDirectory(host.directories.state) }
+        let loop = try await StartFailure.attempt("event loop") { try EventLoop.start(name: "sluiced-probes") }
+        let dataplane = try await StartFailure.attempt("datapath") { try Dataplane(DataplaneSettings(host)) }
+        let started = try await StartFailure.attempt("datapath") { try await dataplane.start() }
+        logger.info("starting", metadata: ["pins": "\(started.summary)"])
+
+        let store = try await StartFailure.attempt("store") {
+            try LocalStore(directory: host.directories.state + "/store")
+        }
+        let state = try await StartFailure.attempt("state") { try HostState(directory: host.directories.state) }
+        let monitor = HealthMonitor(loop: loop)
+        let table = try await StartFailure.attempt("next hops") { try NextHopTable(loop: loop) }
+        let applier = KernelApplier(dataplane: dataplane, host: host, logger: logger)
+        let reconciler = Reconciler(
+            ports: .init(
+                store: store, election: store, health: HealthProbes(monitor: monitor, tunnels: false),
+                nextHops: NeighbourHops(table: table, logger: logger), applier: applier),
+            state: state, logger: logger)
+        let file = ServicesFile(path: host.services, reconciler: reconciler, logger: logger)
+        let administration = Administration(
+            host: host.host, startedAt: Int64(time(nil)), reconciler: reconciler, monitor: monitor, file: file,
+            applier: applier, logger: logger)
+        let admin = AdminServer(
+            settings: .init(socket: host.directories.run + "/sluiced.sock", group: host.admin.group),
+            backend: administration, logger: logger)
+        let metrics = MetricsServer(
+            host: "\(host.admin.metrics.address)", port: Int(host.admin.metrics.port),
+            source: Metrics(host: host, reconciler: reconciler, monitor: monitor), logger: logger)
+        let interfaces = InterfaceWatch(names: host.interfaces, reconciler: reconciler, logger: logger)
+
+        services = [
+            Running("probes") { await monitor.run() },
+            Running("next hops") { try await table.run() },
+            Running("reconciler") { try await reconciler.run() },
+            Running("services file") { try await file.run() },
+            Running("interfaces") { try await interfaces.run() },
+            Running("admin") { try await admin.run() },
+            Running("metrics") { try await metrics.run() },
+            // Released with the process: its lock tells a second daemon that this one lives.
+            Running("state directory") { [directory] in try await forever(holding: directory) },
+        ]
+    }
+}
+
+extension DataplaneSettings {
+    init(_ host: HostConfiguration) {
+        self.init(
+            bpfRoot: host.datapath.bpfRoot, cache: host.directories.cache, sources: host.directories.bpf,
+            policy: AttachmentPolicy(rawValue: host.datapath.mode.rawValue) ?? .auto,
+            replacesForeign: host.datapath.foreign == .replace)
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+import CDataplane
+import Model
+import TestSupport
+import Testing
+
+@testable import Dataplane
+
+/// Swift's choice against the running program's, as dry runs.
+@Suite(.requires("root", "bpf", "clang")) struct AgreementTests {
+    private static let flows = 100_000
+
+    private struct Choice {
+        let placed: PlacedService
+        let current: [UInt16]
+        let previous: [UInt16]
+    }
+
+    @Test func `Swift and the kernel choose alike for 100,000 random flows, in settled and unsettled slots`() throws {
+        let seed = UInt64.random(in: .min ... .max)
+        print("agreement: seed \(seed)")
+        var random = SplitMix(seed: seed)
+        var fleet = Fleet()
+        fleet.seed = random.next()
+        fleet.adjust = {
+            if $0.name == "source" { $0.flowKey = .sourceIP }
+            if $0.name == "large" { $0.tableSize = .large }
+            if $0.name == "six" { $0.tableSize = .medium }
+            $0.udpIdle = .seconds(3600)
+            $0.forwarding = $0.name == "dns" ? .gue : .ipip
+        }
+        let before = [
+            "web 10.9.9.9:80/tcp -> a, b, c w3, d", "six [2001:db8::9]:443/tcp -> e, f, g", "dns 10.9.9.9:53/udp -> h, i",
+            "source 10.9.9.8:any/tcp -> j, k, l", "large [2001:db8::8]:any/udp -> m, n, o",
+        ]
+        let after = [
+            "web 10.9.9.9:80/tcp -> a, c w3, d, z", "six [2001:db8::9]:443/tcp -> e, f, g", "dns 10.9.9.9:53/udp -> h, i, y",
+            "source 10.9.9.8:any/tcp -> j, k, l, x", "large [2001:db8::8]:any/udp -> m, n",
+        ]
+        let bench = try Bench()
+        let installation = try bench.started()
+        for services in [before, after] {
+            let generation = try fleet.next(services)
+            _ = try installation.apply(generation, on: Host.view(generation))
+            try installation.finish()
+        }
+        let generation = try #require(fleet.generation)
+        let kernel = try bench.kernel()
+        let choices = try choices(generation, kernel)
+        var unsettled = 0
+        var wrong: [String] = []
+        for _ in 0..<Self.flows {
+            guard let choice = choices.randomElement(using: &random) else { break }
+            let packet = packet(to: choice.placed.service.vip, &random)
+            let answer = try kernel.ask(packet).trace
+            let word = wanted(packet, choice, generation)
+            let expected = backend(packet, word)
+            if word.isUnsettled { unsettled += 1 }
+            if answer.backend != UInt32(expected) || answer.word != word.rawValue { wrong.append("\(packet): \(answer)") }
+            if wrong.count > 3 { break }
+        }
+        #expect(wrong == [])
+        #expect(unsettled > Self.flows / 20)
+    }
+
+    private func choices(_ generation: Generation, _ kernel: KernelState) throws -> [Choice] {
+        try kernel.vips().map { entry in
+            let placed = try #require(generation.services.first { $0.id == entry.service })
+            let tables = placed.tables(down: [])
+            return Choice(placed: placed, current: tables.current, previous: tables.previous)
+        }
+    }
+
+    private func packet(to vip: VIP, _ random: inout SplitMix) -> MadePacket {
+        let source =
+            vip.address.isIPv4
+            ? IPAddress(v4: 0xc000_0000 | UInt32.random(in: 0..<0x0100_0000, using: &random))
+            : IPAddress(high: 0x2001_0db8_0000_0000 | UInt64.random(in: 0..<0x1_0000_0000, using: &random), low: random.next())
+        let kind: MadePacket.Kind = vip.transport == .udp ? .udp : Bool.random(using: &random) ? .tcpSYN : .tcpACK
+        let port = vip.port == 0 ? UInt16.random(in: 1 ... .max, using: &random) : vip.port
+        return MadePacket(
+            source: source, sourcePort: .random(in: 1 ... .max, using: &random), destination: vip.address,
+            destinationPort: port, kind: kind)
+    }
+
+    /// From the generation alone: both tables, and unsettled where they differ.
+    private func wanted(_ packet: MadePacket, _ choice: Choice, _ generation: Generation) -> SlotWord {
+        let flow = Flow(
+            client: packet.source, clientPort: packet.sourcePort, service: choice.placed, seed: generation.seed)
+        let slot = flow.slot(in: choice.placed.service.tableSize)
+        return SlotWord(
+            current: choice.current[slot], previous: choice.previous[slot],
+            unsettled: choice.current[slot] != choice.previous[slot])
+    }
+
+    private func backend(_ packet: MadePacket, _ word: SlotWord) -> UInt16 {
+        word.isUnsettled && packet.kind != .tcpSYN ? word.previous : word.current
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BPF
+import CDataplane
+import TestSupport
+import Testing
+
+@testable import Dataplane
+
+/// Everything here loads programs into the kernel: one test at a time.
+@Suite(.serialized, .requires("root", "bpf", "clang")) enum PacketTests {}
+
+extension PacketTests {
+    struct PacketTableTests {
+        @Test func `the whole program does with each packet as the table says`() throws {
+            try check(Row.all, on: Stage(features: Self.everything))
+        }
+
+        @Test func `packets leave by the device map where several interfaces are attached`() throws {
+            try check(Row.all, on: Stage(features: Self.everything, attached: [Fleet.edge, Fleet.second]))
+        }
+
+        @Test(arguments: [
+            Features([.ipv4, .ipip, .tracking]),
+            Features([.ipv6, .ipip, .tracking, .anyPort]),
+            Features([.ipv4, .gue, .tracking, .fragments]),
+            Features([.ipv4, .ipv6, .l2, .access, .sourceIP, .tracking]),
+        ])
+        func `a program of fewer features does the same with what they allow`(features: Features) throws {
+            let clock: Features = KernelFeatures.probe().coarseClock ? [.coarseClock] : []
+            try check(Row.all, on: Stage(features: features.union(clock)))
+        }
+
+        @Test func `a dry run says the same of each packet and leaves no trace`() throws {
+            let stage = try Stage(features: Self.everything, attached: [Fleet.second])
+            for row in Row.all where row.isAlone && row.reason != REASON_OTHER_MAC {
+                var judge = Judge(row, on: stage)
+                try judge.runDry()
+                report(judge)
+            }
+        }
+
+        @Test func `every reason of the program has its row`() throws {
+            // These have a test of their own beside the table.
+            let elsewhere: Set = [
+                REASON_RECORDED, REASON_PREVIOUS, REASON_CURRENT, REASON_NO_HEADROOM,
+            ].map(\.rawValue).reduce(into: Set()) { $0.insert($1) }
+            let shown = Set(Row.all.map(\.reason.rawValue)).union(elsewhere)
+            for reason in 1..<REASON_COUNT.rawValue {
+                #expect(shown.contains(reason), "no row shows \(ReasonName(reason))")
+            }
+        }
+
+        @Test func `each row's name is its own`() {
+            #expect(Set(Row.all.map(\.name)).count == Row.all.count)
+            #expect(Row.all.count >= 110)
+        }
+
+        /// All that this kernel takes.
+        static var everything: Features {
+            let kernel = KernelFeatures.probe()
+            var features = Features.all
+            if !kernel.coarseClock { features.remove(.coarseClock) }
+            if !kernel.xdpFragments { features.remove(.fragments) }
+            return features
+        }
+
+        private func check(_ rows: [Row], on stage: Stage) throws {
+            var count = 0
+            for row in rows where try row.applies(to: stage) {
+                var judge = Judge(row, on: stage)
+                try judge.run()
+                report(judge)
+                count += 1
+            }
+            print("\(count) rows with \(stage.features)")
+        }
+
+        private func report(_ judge: Judge) {
+            guard !judge.faults.isEmpty else { return }
+            Issue.record("\(judge.row.name): \(judge.faults.joined(separator: "; "))")
+        }
+    }
+}
+
+extension Row {
+    static let all = tcp + ipv4 + ipv6 + links + passed + malformed + sources + access + echo + errors + tooBig + fragments
+}

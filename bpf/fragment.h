@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Fragments: the first is steered by its ports and remembered, the later ones follow it (steering.md, 'On the wire'). */
+#ifndef SLUICE_FRAGMENT_H
+#define SLUICE_FRAGMENT_H
+
+#include "verdict.h"
+#include "wire.h"
+
+/* RFC 8200, 4.5: IPv6 reassembles without regard to what is inside. */
+static __always_inline void name_fragment(struct fragment_key *key, const struct packet *packet)
+{
+	key->source = packet->client;
+	key->destination = packet->vip;
+	key->id = packet->fragment_id;
+	key->protocol = packet->ipv6 ? NEXT_FRAGMENT : packet->protocol;
+}
+
+static __always_inline void remember_fragment(const struct packet *packet)
+{
+	struct fragment_key key;
+	struct fragment fragment = {
+		.backend = packet->backend,
+		.flow = packet->flow,
+		.service = packet->service,
+	};
+
+	if (packet->flags & (PACKET_RELAYED | PACKET_DRY))
+		return;
+	fragment.seen = clock_ns();
+	name_fragment(&key, packet);
+	bpf_map_update_elem(&fragments, &key, &fragment, BPF_ANY);
+}
+
+static __always_inline verdict recall_fragment(struct packet *packet)
+{
+	struct fragment_key key;
+	struct fragment *fragment;
+	__s64 age;
+
+	name_fragment(&key, packet);
+	fragment = bpf_map_lookup_elem(&fragments, &key);
+	if (!fragment)
+		return drop(REASON_FRAGMENT_WITHOUT_FIRST);
+	age = clock_ns() - fragment->seen;
+	if (age > (__s64)FRAGMENT_LIFE_NS)
+		return drop(REASON_FRAGMENT_WITHOUT_FIRST);
+	packet->service = fragment->service;
+	packet->backend = fragment->backend;
+	packet->flow = fragment->flow;
+	packet->reason = REASON_LATER_FRAGMENT;
+	return GO_ON;
+}
+
+#endif

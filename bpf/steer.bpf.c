@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The balancer: which backend a packet of a VIP goes to, and how. All others pass to the host's stack. */
+#include "receive.h"
+#include "parse.h"
+#include "select.h"
+#include "fragment.h"
+#include "icmp.h"
+#include "encap.h"
+#include "toobig.h"
+
+static __always_inline verdict forward(struct xdp_md *ctx, struct control *state, struct packet *packet)
+{
+	struct backend *backend = element(&backends, packet->backend);
+	verdict refused;
+
+	if (!backend || unlikely(backend->forward == FORWARD_NONE))
+		return drop(REASON_NO_BACKEND);
+	if (unlikely(backend->forward == FORWARD_LOCAL))
+		return pass(REASON_LOCAL);
+	if (unlikely(backend->flags & BACKEND_NO_NEXT_HOP))
+		return drop(REASON_NO_NEXT_HOP);
+	if (unlikely(packet->length + OVERHEAD_MAX > backend->mtu)) {
+		refused = refuse_too_big(ctx, state, packet, backend);
+		if (refused)
+			return refused;
+	}
+	return encapsulate(ctx, packet, backend);
+}
+
+/* Packets to a VIP's address that show no ports of their own. GO_ON: those of another packet steer it now. */
+static __always_inline verdict handle_rare(struct xdp_md *ctx, struct control *state, struct packet *packet)
+{
+	struct vip *vip = vip_of(state, &packet->vip, 0, PROTOCOL_ICMP);
+	enum reason refused;
+
+	if (!vip)
+		return pass(REASON_NOT_VIP);
+	packet->service = vip->service;
+	refused = refuse_source(state, packet);
+	if (refused)
+		return drop(refused);
+	if (packet->flags & PACKET_CUT)
+		return drop(REASON_TRUNCATED);
+	if (packet->flags & PACKET_OTHER)
+		return pass(REASON_NOT_VIP);
+	if (packet->flags & PACKET_ICMP)
+		return handle_icmp(ctx, packet);
+	if (packet->protocol == (packet->ipv6 ? NEXT_ICMPV6 : IPPROTO_ICMP))
+		return pass(REASON_ICMP_PASSED);
+	return recall_fragment(packet);
+}
+
+static __always_inline verdict steer_packet(struct xdp_md *ctx, struct control *state, struct packet *packet)
+{
+	verdict found = parse_packet(ctx, packet);
+
+	if (found)
+		return found;
+	if (unlikely(packet->flags & PACKET_WITHOUT_PORTS)) {
+		found = handle_rare(ctx, state, packet);
+		if (found)
+			return found;
+	}
+	if (likely(!(packet->flags & PACKET_LATER_FRAGMENT))) {
+		found = select(state, packet);
+		if (found)
+			return found;
+		if (unlikely(packet->flags & PACKET_FIRST_FRAGMENT))
+			remember_fragment(packet);
+	}
+	return forward(ctx, state, packet);
+}
+
+static __always_inline verdict steer_frame(struct xdp_md *ctx, struct packet *packet)
+{
+	struct control *state = element(&control, 0);
+	verdict found;
+	__be16 type;
+
+	if (!state)
+		return pass(REASON_NONE);
+	found = receive(ctx, state, packet);
+	if (found)
+		return found;
+	type = parse_link(ctx, packet);
+	if (FEATURE_IPV4 && type == bpf_htons(ETH_P_IP))
+		return steer_packet(ctx, state, packet);
+	if (FEATURE_IPV6 && type == bpf_htons(ETH_P_IPV6)) {
+		packet->ipv6 = 1;
+		return steer_packet(ctx, state, packet);
+	}
+	return pass(REASON_NOT_IP);
+}
+
+SEC("xdp")
+ENTRY int steer(struct xdp_md *ctx)
+{
+	struct packet packet = {};
+
+	return account(ctx, &packet, steer_frame(ctx, &packet));
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Admin
+import ArgumentParser
+import Foundation
+import Model
+import Reconciler
+
+/// `sluicectl backend list|drain|enable`.
+struct BackendCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backend", abstract: "See backends, take one out of service and put it back.",
+        subcommands: [List.self, Drain.self, Enable.self], defaultSubcommand: List.self)
+
+    struct List: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "The backends of all services, or of one.")
+
+        @Argument(help: "A service's name.")
+        var service: String?
+
+        @OptionGroup var options: CommonOptions
+
+        func run() throws {
+            let state = try LocalState(options)
+            let services = try service.map { [try state.service(named: $0)] } ?? state.generation.services
+            let rows = services.flatMap { self.rows(of: $0, state) }
+            switch options.output {
+            case .json: try printJSON(rows)
+            case .table: Terminal.print(Self.table(rows))
+            }
+        }
+
+        private func rows(of placed: PlacedService, _ state: LocalState) -> [Row] {
+            let shares = placed.shares(down: state.down)
+            return placed.backends.map { one in
+                let name = BackendName(service: placed.service.name, backend: one.backend.name)
+                let drain = state.kept.drains.first { $0.service == name.service && $0.backend == name.backend }
+                return Row(
+                    service: name.service, backend: name.backend, id: one.id.rawValue,
+                    address: "\(one.backend.address)", port: one.backend.port, weight: one.backend.weight,
+                    state: state.state(of: one), slots: shares[one.id] ?? 0, tableSize: placed.service.tableSize.slots,
+                    since: one.drainingSince ?? state.kept.down[name],
+                    reason: drain.map { "\($0.author): \($0.reason)" })
+            }
+        }
+
+        private static func table(_ rows: [Row]) -> String {
+            var table = TextTable([
+                .left("SERVICE"), .left("BACKEND"), .left("ADDRESS"), .right("WEIGHT"), .left("STATE"), .right("SHARE"),
+                .left("SINCE"), .left("REASON"),
+            ])
+            let now = Int64(Date().timeIntervalSince1970)
+            for row in rows {
+                table.add(
+                    row.service, row.backend, row.address, "\(row.weight)", row.state,
+                    Units.percent(row.slots, of: row.tableSize), row.since.map { Units.age(seconds: now - $0) } ?? "-",
+                    row.reason ?? "")
+            }
+            return table.text
+        }
+    }
+
+    struct Row: Encodable {
+        var service: String
+        var backend: String
+        var id: UInt16
+        var address: String
+        var port: UInt16
+        var weight: UInt32
+        var state: String
+        var slots: Int
+        var tableSize: Int
+        var since: Int64?
+        var reason: String?
+    }
+
+    struct Drain: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Give a backend no new flows; it keeps those it has until its drain time ends.")
+
+        @Argument(help: "The service's name.") var service: String
+        @Argument(help: "The backend's name, as 'backend list' prints it.") var backend: String
+        @Option(help: "Why; kept beside the drain.") var reason = "by hand"
+        @Option(name: .customLong("for"), help: "Lift it by itself after this time: 30m, 2h.") var time: String?
+        @Flag(help: "Also where the service's brake would hold it back.") var force = false
+
+        @OptionGroup var options: CommonOptions
+
+        func run() async throws {
+            let request = DrainRequest(
+                service: service, backend: backend, reason: reason, expiry: try expiry(), force: force ? true : nil)
+            let drain = try await AdminClient(host: options).post("/v1/drains", request, as: Admin.Drain.self)
+            switch options.output {
+            case .json: try printJSON(drain)
+            case .table: Terminal.print("\(service)/\(backend) drains: no new flows; it keeps those it has\n")
+            }
+        }
+
+        private func expiry() throws -> Int64? {
+            guard let time else { return nil }
+            guard let seconds = TimeSpan.seconds(time) else {
+                throw Failure(.usage, "--for \(time): not a time; write 30s, 10m, 2h or 1d")
+            }
+            return Int64(Date().timeIntervalSince1970) + seconds
+        }
+    }
+
+    struct Enable: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lift a drain.")
+
+        @Argument(help: "The service's name.") var service: String
+        @Argument(help: "The backend's name.") var backend: String
+        @OptionGroup var options: CommonOptions
+
+        func run() async throws {
+            var query = URLComponents()
+            query.path = "/v1/drains"
+            query.queryItems = [
+                URLQueryItem(name: "service", value: service), URLQueryItem(name: "backend", value: backend),
+            ]
+            guard let path = query.string else { throw Failure(.usage, "\(service)/\(backend): not a name") }
+            try await AdminClient(host: options).delete(path)
+            Terminal.print("\(service)/\(backend) takes new flows again\n")
+        }
+    }
+}
+
+/// A whole number of seconds, minutes, hours or days.
+enum TimeSpan {
+    static func seconds(_ text: String) -> Int64? {
+        let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+        guard let last = text.last, let unit = units[last], let count = Int64(text.dropLast()), count > 0,
+            count < 100_000_000
+        else { return nil }
+        return count * unit
+    }
+}

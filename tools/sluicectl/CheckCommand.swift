@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Documents
+import Model
+
+/// `sluicectl check FILE`: reads a services document as the daemon would.
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Check a services document; nothing is changed.")
+
+    @Argument(help: "The services document.", completion: .file())
+    var file: String
+
+    @Option(name: .shortAndLong, help: "How to print: table or json.")
+    var output: OutputFormat = .table
+
+    func run() throws {
+        let document = try ServicesDocument.load(path: file)
+        for warning in document.warnings { Terminal.error(warning.description) }
+        if let error = ValidationError(document.desired.problems) { throw Failure(.failed, error.description) }
+        let backends = document.desired.entries.reduce(0) { $0 + $1.backends.count }
+        switch output {
+        case .table:
+            Terminal.print("\(file): \(document.desired.entries.count) services, \(backends) backends, no errors\n")
+        case .json:
+            try printJSON(
+                Report(
+                    services: document.desired.entries.count, backends: backends,
+                    warnings: document.warnings.map(\.description)))
+        }
+    }
+
+    private struct Report: Encodable {
+        var services: Int
+        var backends: Int
+        var warnings: [String]
+    }
+}

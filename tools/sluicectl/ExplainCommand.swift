@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Dataplane
+import Model
+import Reconciler
+
+/// `sluicectl explain`: what the program in the kernel would do with a packet, told by itself.
+struct ExplainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Ask the program in the kernel where a packet goes, and why; nothing is changed by asking.")
+
+    @Option(help: "The client's address and port: 198.51.100.7:51234 or [2001:db8::1]:51234.")
+    var src: String
+
+    @Option(help: "The VIP: 10.9.9.9:80.")
+    var dst: String
+
+    @Option(help: "tcp or udp.")
+    var proto = "tcp"
+
+    @Flag(help: "A new connection (SYN) instead of a packet of an established one.")
+    var syn = false
+
+    @OptionGroup var options: CommonOptions
+
+    func run() throws {
+        let host = try options.host()
+        let kept = HostState.look(at: host.directories.state)
+        let generation = kept.publication?.generation
+        let kernel = try KernelState.open(bpfRoot: host.datapath.bpfRoot)
+        let explanation = try kernel.explain(try packet())
+        switch options.output {
+        case .table: Terminal.print(try text(explanation, generation, kernel))
+        case .json: try printJSON(Answer(explanation, generation))
+        }
+    }
+
+    private func packet() throws -> MadePacket {
+        let source = try FlowOptions.end(src, "--src")
+        let target = try FlowOptions.end(dst, "--dst")
+        guard source.address.isIPv4 == target.address.isIPv4 else {
+            throw Failure(.usage, "--src and --dst: one is IPv4, the other IPv6")
+        }
+        let kind: MadePacket.Kind = try FlowOptions.transport(proto) == .udp ? .udp : syn ? .tcpSYN : .tcpACK
+        return MadePacket(
+            source: source.address, sourcePort: source.port, destination: target.address, destinationPort: target.port,
+            kind: kind)
+    }
+
+    private func text(_ explanation: Explanation, _ generation: Generation?, _ kernel: KernelState) throws -> String {
+        let lines = explanation.lines(in: generation) + [(subject: "asked", text: try asked(kernel))]
+        let width = lines.map(\.subject.count).max() ?? 0
+        return lines.map { line in
+            line.subject + String(repeating: " ", count: width - line.subject.count) + "  " + line.text + "\n"
+        }.joined()
+    }
+
+    private func asked(_ kernel: KernelState) throws -> String {
+        let interfaces = try kernel.interfaces().map { one in
+            "\(one.pin)\(one.mode.map { ", XDP \($0)" } ?? "")"
+        }
+        let place = interfaces.isEmpty ? "attached to no interface" : interfaces.joined(separator: "; ")
+        return "the program in the kernel (\(place)), no counter or record changed"
+    }
+
+    private struct Answer: Encodable {
+        var verdict: String
+        var reason: String
+        var service: String?
+        var slot: Int?
+        var isUnsettled: Bool?
+        var current: String?
+        var previous: String?
+        var backend: String?
+        var newConnection: String?
+        var recorded: Bool
+        var flow: String
+        var sends: String?
+        var outputBytes: Int?
+
+        init(_ explanation: Explanation, _ generation: Generation?) {
+            let placed = explanation.service.flatMap { id in generation?.services.first { $0.id == id } }
+            func name(_ id: BackendID?) -> String? {
+                id.map { id in placed?.backends.first { $0.id == id }?.backend.name ?? "id \(id.rawValue)" }
+            }
+            verdict = "\(explanation.verdict)"
+            reason = explanation.reason.name
+            service = placed?.service.name ?? explanation.service.map { "id \($0.rawValue)" }
+            slot = explanation.slot == nil ? nil : explanation.slotIndex
+            isUnsettled = explanation.slot?.isUnsettled
+            current = name(explanation.slot?.current)
+            previous = name(explanation.slot?.previous)
+            backend = name(explanation.backend)
+            newConnection = name(explanation.newConnection)
+            recorded = explanation.record != nil
+            flow = String(explanation.flow.hash, radix: 16)
+            sends = explanation.output.map { "\($0)" }
+            outputBytes = explanation.output?.length
+        }
+    }
+}
