@@ -70,14 +70,15 @@ let package = Package(
                 "Admin", "CLinux", "BPF", argumentParser, logging, lifecycle, unixSignals,
             ],
             swiftSettings: strict),
+        module("Benchmark", ["Model", "BPF", "Storage", "Dataplane", "CDataplane", "CLinux"]),
         .executableTarget(
             name: "sluicectl",
             dependencies: [
+                "Benchmark",
                 "Model", "BPF", "Storage", "EventLoop", "Documents", "Dataplane", "NextHops", "Reconciler", "Admin",
                 "Diagnosis", "CLinux", "CDataplane", argumentParser, httpClient, nio, nioHTTP1, nioFoundation,
             ],
             path: "tools/sluicectl",
-            exclude: ["Doctor"],
             swiftSettings: strict),
 
         // Tests.
@@ -89,6 +90,10 @@ let package = Package(
         tests("DocumentsTests", ["Documents", "Model"]),
         tests("DataplaneTests", ["Dataplane", "Model", "BPF", "CDataplane"]),
         tests("PacketTests", ["Dataplane", "Model", "BPF", "CDataplane"]),
+        tests("DiagnosisTests", ["Diagnosis", "Model"]),
+        tests("SteeringTests", ["Dataplane", "Model", "BPF", "CDataplane"]),
+        tests("BenchmarkTests", ["Benchmark"]),
+        tests("SystemTests", ["Model"]),
         tests("NextHopsTests", ["NextHops", "Model", "EventLoop"]),
         tests("HealthTests", ["Health", "Model", "EventLoop"]),
         tests("ReconcilerTests", ["Reconciler", "Model", "Storage", logging]),

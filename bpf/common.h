@@ -3,6 +3,8 @@
 #ifndef SLUICE_COMMON_H
 #define SLUICE_COMMON_H
 
+#include <stddef.h>
+
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -51,7 +53,7 @@
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
-/* Swift's clang moves cold blocks into functions of their own, which no loader takes; not out of a noinline function. */
+/* Swift's clang moves cold blocks into functions of their own, which no loader takes; but not out of a noinline one. */
 #define ENTRY __attribute__((noinline))
 
 /* A word that user space or another CPU may change meanwhile: one load, one store. */

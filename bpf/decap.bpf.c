@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The backend's side of IPIP and GUE, for hosts without a tunnel device: strips what a balancer put in front, and passes
- * the packet as if it had come without. Tunnels from anybody else are dropped: whoever may send them may forge sources.
+ * The backend's side of IPIP and GUE, for hosts without a tunnel device: strips what a balancer put in front, and
+ * passes the packet as if it had come without. Tunnels from anybody else are dropped: whoever may send them may forge
+ * sources.
  */
 #include "common.h"
 #include "wire.h"
@@ -199,7 +200,7 @@ static __always_inline enum decap_reason decapsulate(struct xdp_md *ctx)
 	if (!bpf_map_lookup_elem(&decap_sources, &tunnel.source))
 		return DECAP_UNTRUSTED_SOURCE;
 
-	if (!is_whole(&tunnel, cursor + tunnel.overhead, end))
+	if (tunnel.link_length + tunnel.length > linear_length(ctx) || !is_whole(&tunnel, cursor + tunnel.overhead, end))
 		return DECAP_MALFORMED;
 	if ((tunnel.tos & ECN_MASK) == ECN_CE) {
 		if (tunnel.protocol == IPPROTO_IPIP)

@@ -19,16 +19,13 @@ static __always_inline void write_ipv4(struct iphdr *ip, const struct backend *b
 				       __u32 length, __u8 protocol)
 {
 	__be32 spread = (__u32)packet->flow & backend->source_mask;
-	__be16 total = bpf_htons(length);
-	__be16 first = bpf_htons(IPV4_PLAIN << 8 | packet->tos);
+	__be32 *words = (__be32 *)ip;
+	__u32 sum = backend->checksum + bpf_htons(length) + bpf_htons(packet->tos);
 
-	*(__be16 *)ip = first;
-	ip->tot_len = total;
-	ip->id = 0;
-	ip->frag_off = bpf_htons(IPV4_DONT_FRAGMENT);
-	ip->ttl = OUTER_TTL;
-	ip->protocol = protocol;
-	ip->check = ~fold(backend->checksum + total + bpf_htons(packet->tos) + (spread & 0xffff) + (spread >> 16));
+	words[0] = bpf_htonl(IPV4_PLAIN << 24 | packet->tos << 16 | length);
+	words[1] = bpf_htonl(IPV4_DONT_FRAGMENT);
+	*(__be16 *)&ip->ttl = bpf_htons(OUTER_TTL << 8 | protocol);
+	ip->check = ~fold(sum + (spread & 0xffff) + (spread >> 16));
 	ip->saddr = backend->source.words[3] | spread;
 	ip->daddr = backend->destination.words[3];
 }
@@ -42,9 +39,9 @@ static __always_inline void write_ipv6(struct ipv6hdr *ip, const struct backend 
 	ip->payload_len = bpf_htons(payload);
 	ip->nexthdr = protocol;
 	ip->hop_limit = OUTER_TTL;
-	__builtin_memcpy(&ip->saddr, &backend->source, sizeof(ip->saddr));
-	ip->saddr.in6_u.u6_addr32[3] |= (__u32)packet->flow & backend->source_mask;
-	__builtin_memcpy(&ip->daddr, &backend->destination, sizeof(ip->daddr));
+	copy_ipv6(&ip->saddr, &backend->source);
+	ip->saddr.in6_u.u6_addr32[3] = backend->source.words[3] | ((__u32)packet->flow & backend->source_mask);
+	copy_ipv6(&ip->daddr, &backend->destination);
 }
 
 /* UDP without checksum: RFC 768 for IPv4; RFC 6935 and 6936 for a tunnel over IPv6, whose receiver must allow it. */
@@ -61,18 +58,17 @@ static __always_inline void write_gue(struct gue *gue, const struct packet *pack
 
 static __always_inline void write_ethernet(struct ethhdr *ethernet, const struct backend *backend, __be16 type)
 {
-	__builtin_memcpy(ethernet->h_dest, &backend->destination_mac, ETH_ALEN);
-	__builtin_memcpy(ethernet->h_source, &backend->source_mac, ETH_ALEN);
-	ethernet->h_proto = type;
+	copy_macs(ethernet, &backend->destination_mac);		/* the source's follows it, here as there */
+	*(__be16 *)((void *)ethernet + offsetof(struct ethhdr, h_proto)) = type;
 }
 
 static __always_inline verdict transmit(const struct packet *packet, const struct backend *backend)
 {
 	if (!FEATURE_REDIRECT || !backend->port)
-		return answer(XDP_TX, packet->reason);
+		return forwarded(packet, XDP_TX, packet->reason);
 	if (bpf_redirect_map(&ports, backend->port - 1, XDP_DROP) == XDP_REDIRECT)
-		return answer(XDP_REDIRECT, packet->reason);
-	return drop(REASON_NO_NEXT_HOP);
+		return forwarded(packet, XDP_REDIRECT, packet->reason);
+	return drop(packet, REASON_NO_NEXT_HOP);
 }
 
 /*
@@ -88,7 +84,7 @@ static __always_inline void *make_room(struct xdp_md *ctx, const struct packet *
 	struct vlan_tag *tag;
 	void *data, *end;
 
-	if (delta && bpf_xdp_adjust_head(ctx, delta))
+	if ((overhead || delta) && bpf_xdp_adjust_head(ctx, delta))
 		return 0;
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
@@ -112,7 +108,7 @@ static __always_inline verdict forward_ipv4(struct xdp_md *ctx, struct packet *p
 	struct iphdr *ip = make_room(ctx, packet, backend, overhead, bpf_htons(ETH_P_IP));
 
 	if (!ip)
-		return drop(REASON_NO_HEADROOM);
+		return drop(packet, REASON_NO_HEADROOM);
 	write_ipv4(ip, backend, packet, packet->length + overhead, gue_overhead ? IPPROTO_UDP : IPPROTO_IPIP);
 	if (gue_overhead)
 		write_gue((void *)(ip + 1), packet);
@@ -126,7 +122,7 @@ static __always_inline verdict forward_ipv6(struct xdp_md *ctx, struct packet *p
 	struct ipv6hdr *ip = make_room(ctx, packet, backend, overhead, bpf_htons(ETH_P_IPV6));
 
 	if (!ip)
-		return drop(REASON_NO_HEADROOM);
+		return drop(packet, REASON_NO_HEADROOM);
 	write_ipv6(ip, backend, packet, packet->length + gue_overhead,
 		   gue_overhead ? IPPROTO_UDP : inner_protocol(packet));
 	if (gue_overhead)
@@ -139,7 +135,7 @@ static __always_inline verdict forward_l2(struct xdp_md *ctx, struct packet *pac
 	__be16 type = packet->ipv6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
 
 	if (!make_room(ctx, packet, backend, 0, type))
-		return drop(REASON_NO_HEADROOM);
+		return drop(packet, REASON_NO_HEADROOM);
 	return transmit(packet, backend);
 }
 
@@ -155,7 +151,9 @@ static __always_inline verdict encapsulate(struct xdp_md *ctx, struct packet *pa
 		return forward_ipv6(ctx, packet, backend, GUE_OVERHEAD);
 	if (FEATURE_L2 && backend->forward == FORWARD_L2)
 		return forward_l2(ctx, packet, backend);
-	return drop(REASON_NO_BACKEND);
+	if (backend->forward == FORWARD_LOCAL)
+		return forwarded(packet, XDP_PASS, REASON_LOCAL);
+	return drop(packet, REASON_NO_BACKEND);
 }
 
 static __always_inline __u32 overhead_of(__u8 forward)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Fragments: the first is steered by its ports and remembered, the later ones follow it (steering.md, 'On the wire'). */
+/* Fragments: the first is steered by its ports and remembered, the later ones follow it. */
 #ifndef SLUICE_FRAGMENT_H
 #define SLUICE_FRAGMENT_H
 
@@ -40,10 +40,10 @@ static __always_inline verdict recall_fragment(struct packet *packet)
 	name_fragment(&key, packet);
 	fragment = bpf_map_lookup_elem(&fragments, &key);
 	if (!fragment)
-		return drop(REASON_FRAGMENT_WITHOUT_FIRST);
+		return drop(packet, REASON_FRAGMENT_WITHOUT_FIRST);
 	age = clock_ns() - fragment->seen;
 	if (age > (__s64)FRAGMENT_LIFE_NS)
-		return drop(REASON_FRAGMENT_WITHOUT_FIRST);
+		return drop(packet, REASON_FRAGMENT_WITHOUT_FIRST);
 	packet->service = fragment->service;
 	packet->backend = fragment->backend;
 	packet->flow = fragment->flow;

@@ -55,11 +55,11 @@ static __always_inline verdict answer_echo(struct packet *packet, void *data, vo
 	__u8 reply = packet->ipv6 ? ICMPV6_ECHO_REPLY : ICMP_ECHO_REPLY;
 
 	if (ip + sizeof(struct ipv6hdr) > end && packet->ipv6)
-		return drop(REASON_TRUNCATED);
+		return drop(packet, REASON_TRUNCATED);
 	if (ip + sizeof(struct iphdr) > end)
-		return drop(REASON_TRUNCATED);
+		return drop(packet, REASON_TRUNCATED);
 	if (!may_answer(packet))
-		return drop(REASON_ECHO_LIMITED);
+		return drop(packet, REASON_ECHO_LIMITED);
 
 	turn_ethernet(data);
 	if (packet->ipv6)
@@ -67,61 +67,66 @@ static __always_inline verdict answer_echo(struct packet *packet, void *data, vo
 	else
 		turn_ipv4(ip, packet);
 	replace_word(&icmp->checksum, (__be16 *)icmp, bpf_htons(reply << 8));
-	return answer(XDP_TX, REASON_ECHO_REPLY);
+	return answer(packet, XDP_TX, REASON_ECHO_REPLY);
 }
 
 /* The packet inside went from the VIP to the client; seen from here, its flow runs the other way. */
-static __always_inline verdict adopt_ports(struct packet *packet, void *transport, void *end)
+static __always_inline verdict adopt_ports(struct packet *packet, void *transport, void *end, __u32 room)
 {
 	__be16 *ports = transport;	/* RFC 792 promises eight bytes of it: the ports of TCP and UDP alike */
 
-	if ((void *)(ports + 2) > end)
-		return drop(REASON_ICMP_BAD_INNER);
+	if ((void *)(ports + 2) > end || room < 2 * sizeof(*ports))
+		return drop(packet, REASON_ICMP_BAD_INNER);
 	if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP)
-		return drop(REASON_ICMP_BAD_INNER);
+		return drop(packet, REASON_ICMP_BAD_INNER);
 	packet->vip_port = ports[0];
 	packet->client_port = ports[1];
 	packet->flags = (packet->flags & ~PACKET_ICMP) | PACKET_RELAYED;
 	return GO_ON;
 }
 
-static __always_inline verdict adopt_inner_ipv4(struct packet *packet, void *inner, void *end)
+static __always_inline verdict adopt_inner_ipv4(struct packet *packet, void *inner, void *end, __u32 room)
 {
 	struct iphdr *ip = inner;
 
-	if ((void *)(ip + 1) > end || ip->version != 4 || ip->ihl < 5)
-		return drop(REASON_ICMP_BAD_INNER);
+	if ((void *)(ip + 1) > end || room < sizeof(*ip) || ip->version != 4 || ip->ihl < 5)
+		return drop(packet, REASON_ICMP_BAD_INNER);
 	if (ip->saddr != packet->vip.words[3] || ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET))
-		return drop(REASON_ICMP_BAD_INNER);
+		return drop(packet, REASON_ICMP_BAD_INNER);
 	packet->client.words[3] = ip->daddr;
 	packet->protocol = ip->protocol;
-	return adopt_ports(packet, inner + ip->ihl * 4, end);
+	if (room < ip->ihl * 4)
+		return drop(packet, REASON_ICMP_BAD_INNER);
+	return adopt_ports(packet, inner + ip->ihl * 4, end, room - ip->ihl * 4);
 }
 
-static __always_inline verdict adopt_inner_ipv6(struct packet *packet, void *inner, void *end)
+static __always_inline verdict adopt_inner_ipv6(struct packet *packet, void *inner, void *end, __u32 room)
 {
 	struct ipv6_fragment *fragment;
 	struct ipv6hdr *ip = inner;
 	void *transport = ip + 1;
 	struct address source;
 
-	if (transport > end || ip->version != 6)
-		return drop(REASON_ICMP_BAD_INNER);
+	if (transport > end || room < sizeof(*ip) || ip->version != 6)
+		return drop(packet, REASON_ICMP_BAD_INNER);
 	__builtin_memcpy(&source, &ip->saddr, sizeof(source));
 	if (source.halves[0] != packet->vip.halves[0] || source.halves[1] != packet->vip.halves[1])
-		return drop(REASON_ICMP_BAD_INNER);
+		return drop(packet, REASON_ICMP_BAD_INNER);
 	__builtin_memcpy(&packet->client, &ip->daddr, sizeof(packet->client));
 	packet->protocol = ip->nexthdr;
+	room -= sizeof(*ip);
 
 	/* What backends send has no extension but this one. */
 	if (packet->protocol == NEXT_FRAGMENT) {
 		fragment = transport;
-		if ((void *)(fragment + 1) > end || fragment->offset & bpf_htons(IPV6_FRAGMENT_OFFSET))
-			return drop(REASON_ICMP_BAD_INNER);
+		if ((void *)(fragment + 1) > end || room < sizeof(*fragment) ||
+		    fragment->offset & bpf_htons(IPV6_FRAGMENT_OFFSET))
+			return drop(packet, REASON_ICMP_BAD_INNER);
 		packet->protocol = fragment->next;
 		transport = fragment + 1;
+		room -= sizeof(*fragment);
 	}
-	return adopt_ports(packet, transport, end);
+	return adopt_ports(packet, transport, end, room);
 }
 
 static __always_inline int is_error(const struct packet *packet, __u8 type)
@@ -148,19 +153,22 @@ static __always_inline verdict handle_icmp(struct xdp_md *ctx, struct packet *pa
 	__u64 link_length = within(packet->link_length, LINK_LENGTH_MASK);
 	__u64 offset = within(packet->link_length + packet->transport, ICMP_OFFSET_MASK);
 	struct icmp *icmp = data + offset;
+	__u32 room;
 	__u8 request = packet->ipv6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO_REQUEST;
 
 	if (packet->flags & PACKET_FIRST_FRAGMENT || packet->link_length + packet->transport > ICMP_OFFSET_MASK)
-		return pass(REASON_ICMP_PASSED);
+		return pass(packet, REASON_ICMP_PASSED);
 	if ((void *)(icmp + 1) > end || packet->transport + sizeof(*icmp) > packet->length)
-		return drop(REASON_TRUNCATED);
+		return drop(packet, REASON_TRUNCATED);
 	if (icmp->type == request && !icmp->code)
 		return answer_echo(packet, data, data + link_length, end, icmp);
 	if (!is_error(packet, icmp->type))
-		return pass(REASON_ICMP_PASSED);
+		return pass(packet, REASON_ICMP_PASSED);
 	if (asks_too_little(packet, icmp))
-		return drop(REASON_ICMP_SMALL_MTU);
-	return packet->ipv6 ? adopt_inner_ipv6(packet, icmp + 1, end) : adopt_inner_ipv4(packet, icmp + 1, end);
+		return drop(packet, REASON_ICMP_SMALL_MTU);
+	room = packet->length - packet->transport - sizeof(*icmp);
+	return packet->ipv6 ? adopt_inner_ipv6(packet, icmp + 1, end, room)
+			    : adopt_inner_ipv4(packet, icmp + 1, end, room);
 }
 
 #endif

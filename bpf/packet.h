@@ -17,6 +17,8 @@ enum packet_flags {
 	PACKET_CUT = 0x80,
 };
 
+/* What sets a packet apart: nearly all have none of these, so one test sends them on. */
+#define PACKET_SPECIAL (~(__u32)PACKET_SYN)
 #define PACKET_WITHOUT_PORTS (PACKET_LATER_FRAGMENT | PACKET_ICMP | PACKET_OTHER | PACKET_CUT)
 
 struct packet {
@@ -42,29 +44,37 @@ struct packet {
 };
 
 /*
- * Every stage answers a verdict, or GO_ON. A verdict is an XDP action and its reason in one number, for the packet's path
- * should carry as little as it can. XDP_ABORTED is none: the kernel traces it as a program's fault.
+ * Every stage answers a verdict, or GO_ON. A verdict is all that the accounts need in one number, action, reason,
+ * service and backend, for what each way out would have to carry costs every packet. XDP_ABORTED is none: the kernel
+ * traces it as a program's fault.
  */
-typedef __u32 verdict;
+typedef __u64 verdict;
 
 #define GO_ON 0
-#define VERDICT_REASON_SHIFT 8
 #define VERDICT_ACTION_MASK 0xff
+#define VERDICT_REASON_SHIFT 8
+#define VERDICT_SERVICE_SHIFT 16
+#define VERDICT_BACKEND_SHIFT 32
 _Static_assert(XDP_ABORTED == GO_ON, "an aborted packet is no verdict");
 
-static __always_inline verdict answer(enum xdp_action action, __u32 reason)
+static __always_inline verdict answer(const struct packet *packet, enum xdp_action action, __u32 reason)
 {
-	return action | reason << VERDICT_REASON_SHIFT;
+	return action | reason << VERDICT_REASON_SHIFT | packet->service << VERDICT_SERVICE_SHIFT;
 }
 
-static __always_inline verdict drop(enum reason reason)
+static __always_inline verdict forwarded(const struct packet *packet, enum xdp_action action, __u32 reason)
 {
-	return answer(XDP_DROP, reason);
+	return answer(packet, action, reason) | (verdict)packet->backend << VERDICT_BACKEND_SHIFT;
 }
 
-static __always_inline verdict pass(enum reason reason)
+static __always_inline verdict drop(const struct packet *packet, enum reason reason)
 {
-	return answer(XDP_PASS, reason);
+	return answer(packet, XDP_DROP, reason);
+}
+
+static __always_inline verdict pass(const struct packet *packet, enum reason reason)
+{
+	return answer(packet, XDP_PASS, reason);
 }
 
 #endif

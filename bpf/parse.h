@@ -59,15 +59,15 @@ static __always_inline verdict parse_ipv4(struct xdp_md *ctx, struct packet *pac
 	__u16 fragment;
 
 	if ((void *)(ip + 1) > end)
-		return drop(REASON_TRUNCATED);
+		return drop(packet, REASON_TRUNCATED);
 
 	first = *(__u8 *)header;
 	if (unlikely(first >> 4 != 4 || (first & 0xf) < 5))
-		return drop(REASON_BAD_HEADER);
+		return drop(packet, REASON_BAD_HEADER);
 	packet->transport = (first & 0xf) * 4;
 	packet->length = bpf_ntohs(ip->tot_len);
 	if (unlikely(packet->length < packet->transport || !fits(ctx, packet)))
-		return drop(REASON_BAD_LENGTH);
+		return drop(packet, REASON_BAD_LENGTH);
 
 	set_mapped(&packet->client, ip->saddr);
 	set_mapped(&packet->vip, ip->daddr);
@@ -152,9 +152,9 @@ static __always_inline verdict parse_extensions(struct xdp_md *ctx, struct packe
 	__u64 found = walk_extensions(ctx, packet->link_length, packet->protocol);
 
 	if (found & WALK_TRUNCATED)
-		return drop(REASON_TRUNCATED);
+		return drop(packet, REASON_TRUNCATED);
 	if (found & WALK_TOO_LONG)
-		return drop(REASON_BAD_HEADER);
+		return drop(packet, REASON_BAD_HEADER);
 	packet->protocol = found >> WALK_PROTOCOL_SHIFT;
 	packet->fragment_id = found >> WALK_FRAGMENT_ID_SHIFT;
 	if (found & WALK_LATER_FRAGMENT) {
@@ -165,7 +165,7 @@ static __always_inline verdict parse_extensions(struct xdp_md *ctx, struct packe
 		packet->flags |= PACKET_FIRST_FRAGMENT;
 	packet->transport = found & WALK_OFFSET_MASK;
 	if (packet->transport > packet->length)
-		return drop(REASON_BAD_LENGTH);
+		return drop(packet, REASON_BAD_LENGTH);
 	return GO_ON;
 }
 
@@ -175,18 +175,18 @@ static __always_inline verdict parse_ipv6(struct xdp_md *ctx, struct packet *pac
 	verdict refused;
 
 	if ((void *)(ip + 1) > end)
-		return drop(REASON_TRUNCATED);
+		return drop(packet, REASON_TRUNCATED);
 	if (unlikely(ip->version != 6))
-		return drop(REASON_BAD_HEADER);
+		return drop(packet, REASON_BAD_HEADER);
 	/* A jumbogram (RFC 2675) says 0, and its extension header then fails the checks of room below. */
 	packet->length = sizeof(*ip) + bpf_ntohs(ip->payload_len);
 	if (unlikely(!fits(ctx, packet)))
-		return drop(REASON_BAD_LENGTH);
+		return drop(packet, REASON_BAD_LENGTH);
 
-	__builtin_memcpy(&packet->client, &ip->saddr, sizeof(packet->client));
-	__builtin_memcpy(&packet->vip, &ip->daddr, sizeof(packet->vip));
+	copy_ipv6(&packet->client, &ip->saddr);
+	copy_ipv6(&packet->vip, &ip->daddr);
 	if (unlikely(!packet->vip.halves[0]))	/* ::1, v4-mapped and their like: never a VIP, but look like one of IPv4 */
-		return pass(REASON_NOT_VIP);
+		return pass(packet, REASON_NOT_VIP);
 	packet->tos = (bpf_ntohl(*(__be32 *)header) >> 20) & 0xff;
 	packet->protocol = ip->nexthdr;
 	packet->transport = sizeof(*ip);
@@ -205,10 +205,10 @@ static __always_inline verdict parse_ipv6(struct xdp_md *ctx, struct packet *pac
 }
 
 /*
- * Steps over the tags, and answers the type of what follows, or 0. Which kinds of tag a driver takes out before XDP sees
- * the frame is its own affair.
+ * Steps over the tags to the type of what follows. Which kinds of tag a driver takes out before XDP sees the frame is
+ * its own affair.
  */
-static __always_inline __be16 parse_link(struct xdp_md *ctx, struct packet *packet)
+static __always_inline verdict parse_link(struct xdp_md *ctx, struct packet *packet, __be16 *found)
 {
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
@@ -218,18 +218,19 @@ static __always_inline __be16 parse_link(struct xdp_md *ctx, struct packet *pack
 
 	packet->link_length = sizeof(*ethernet);
 	if ((void *)tag > end)
-		return 0;
-	type = ethernet->h_proto;
+		return pass(packet, REASON_NOT_IP);
+	type = *(__be16 *)((void *)tag - sizeof(type));	/* a packed struct is read byte by byte */
 #pragma unroll
 	for (int i = 0; i < VLAN_TAGS_MAX; i++, tag++) {
 		if (likely(!is_vlan(type)))
 			break;
 		if ((void *)(tag + 1) > end)
-			return 0;
+			return drop(packet, REASON_TRUNCATED);
 		type = tag->type;
 		packet->link_length += sizeof(*tag);
 	}
-	return type;
+	*found = type;
+	return GO_ON;
 }
 
 /* Sets what steers the packet; PACKET_WITHOUT_PORTS tells which ones have nothing to be steered by yet. */

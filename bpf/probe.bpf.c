@@ -10,8 +10,7 @@
 
 #include <linux/pkt_cls.h>
 
-#define PROBE_MARK 0x51000000U
-#define PROBE_MARK_MASK (~(__u32)BACKENDS_MAX)
+_Static_assert(PROBE_MARK_MASK == (__u32)~BACKENDS_MAX, "a mark has room for every backend's id");
 
 /* By a template's `port`: the interface to leave by; 0 for the one that the packet is leaving by already. */
 struct {
@@ -20,6 +19,11 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } probe_ports SEC(".maps");
+
+static __always_inline int is_probe(const struct __sk_buff *skb)
+{
+	return (skb->mark & PROBE_MARK_MASK) == PROBE_MARK;
+}
 
 static __always_inline int parse_probe(struct __sk_buff *skb, struct packet *packet)
 {
@@ -129,7 +133,7 @@ ENTRY int probe(struct __sk_buff *skb)
 	struct packet packet = {};
 	const __u32 *exit;
 
-	if (likely((skb->mark & PROBE_MARK_MASK) != PROBE_MARK))
+	if (likely(!is_probe(skb)))
 		return TC_ACT_UNSPEC;
 	/* A probe that cannot go its way must not be answered by somebody else. */
 	backend = element(&backends, skb->mark & BACKENDS_MAX);
@@ -147,6 +151,16 @@ ENTRY int probe(struct __sk_buff *skb)
 	if (!*exit || *exit == skb->ifindex)
 		return TC_ACT_UNSPEC;
 	return bpf_redirect(*exit, 0);
+}
+
+/*
+ * For interfaces where there is no Ethernet header to begin with, the loopback among them: what answers there, such as a
+ * socket of this host's on the VIP, is not the backend that the probe is for.
+ */
+SEC("tc")
+ENTRY int stop_probe(struct __sk_buff *skb)
+{
+	return likely(!is_probe(skb)) ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -47,12 +47,12 @@ static __always_inline verdict receive(struct xdp_md *ctx, struct control *contr
 
 	packet->bytes = end - data;
 	if ((void *)(ethernet + 1) > end)
-		return pass(REASON_NOT_IP);
+		return pass(packet, REASON_NOT_IP);
 	interface = interface_of(control, ifindex);
 	if (unlikely(!interface))
 		begin_dry_run(packet, ethernet, ifindex);
 	else if (unlikely(!is_same_mac(ethernet->h_dest, interface->address.bytes)))
-		return pass(REASON_OTHER_MAC);
+		return pass(packet, REASON_OTHER_MAC);
 	return GO_ON;
 }
 

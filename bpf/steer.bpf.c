@@ -13,13 +13,12 @@ static __always_inline verdict forward(struct xdp_md *ctx, struct control *state
 	struct backend *backend = element(&backends, packet->backend);
 	verdict refused;
 
-	if (!backend || unlikely(backend->forward == FORWARD_NONE))
-		return drop(REASON_NO_BACKEND);
-	if (unlikely(backend->forward == FORWARD_LOCAL))
-		return pass(REASON_LOCAL);
-	if (unlikely(backend->flags & BACKEND_NO_NEXT_HOP))
-		return drop(REASON_NO_NEXT_HOP);
-	if (unlikely(packet->length + OVERHEAD_MAX > backend->mtu)) {
+	if (!backend)
+		return drop(packet, REASON_NO_BACKEND);
+	if (unlikely(backend->flags & BACKEND_NO_NEXT_HOP) && backend->forward != FORWARD_LOCAL)
+		return drop(packet, REASON_NO_NEXT_HOP);
+	if (unlikely(packet->length + OVERHEAD_MAX > backend->mtu) && backend->forward > FORWARD_NONE &&
+	    backend->forward < FORWARD_LOCAL) {
 		refused = refuse_too_big(ctx, state, packet, backend);
 		if (refused)
 			return refused;
@@ -34,19 +33,19 @@ static __always_inline verdict handle_rare(struct xdp_md *ctx, struct control *s
 	enum reason refused;
 
 	if (!vip)
-		return pass(REASON_NOT_VIP);
+		return pass(packet, REASON_NOT_VIP);
 	packet->service = vip->service;
 	refused = refuse_source(state, packet);
 	if (refused)
-		return drop(refused);
+		return drop(packet, refused);
 	if (packet->flags & PACKET_CUT)
-		return drop(REASON_TRUNCATED);
+		return drop(packet, REASON_TRUNCATED);
 	if (packet->flags & PACKET_OTHER)
-		return pass(REASON_NOT_VIP);
+		return pass(packet, REASON_NOT_VIP);
 	if (packet->flags & PACKET_ICMP)
 		return handle_icmp(ctx, packet);
 	if (packet->protocol == (packet->ipv6 ? NEXT_ICMPV6 : IPPROTO_ICMP))
-		return pass(REASON_ICMP_PASSED);
+		return pass(packet, REASON_ICMP_PASSED);
 	return recall_fragment(packet);
 }
 
@@ -61,11 +60,11 @@ static __always_inline verdict steer_packet(struct xdp_md *ctx, struct control *
 		if (found)
 			return found;
 	}
-	if (likely(!(packet->flags & PACKET_LATER_FRAGMENT))) {
+	if (likely(!(packet->flags & PACKET_SPECIAL)) || !(packet->flags & PACKET_LATER_FRAGMENT)) {
 		found = select(state, packet);
 		if (found)
 			return found;
-		if (unlikely(packet->flags & PACKET_FIRST_FRAGMENT))
+		if (unlikely(packet->flags & PACKET_SPECIAL) && packet->flags & PACKET_FIRST_FRAGMENT)
 			remember_fragment(packet);
 	}
 	return forward(ctx, state, packet);
@@ -75,21 +74,23 @@ static __always_inline verdict steer_frame(struct xdp_md *ctx, struct packet *pa
 {
 	struct control *state = element(&control, 0);
 	verdict found;
-	__be16 type;
+	__be16 type = 0;
 
 	if (!state)
-		return pass(REASON_NONE);
+		return pass(packet, REASON_NONE);
 	found = receive(ctx, state, packet);
 	if (found)
 		return found;
-	type = parse_link(ctx, packet);
+	found = parse_link(ctx, packet, &type);
+	if (found)
+		return found;
 	if (FEATURE_IPV4 && type == bpf_htons(ETH_P_IP))
 		return steer_packet(ctx, state, packet);
 	if (FEATURE_IPV6 && type == bpf_htons(ETH_P_IPV6)) {
 		packet->ipv6 = 1;
 		return steer_packet(ctx, state, packet);
 	}
-	return pass(REASON_NOT_IP);
+	return pass(packet, REASON_NOT_IP);
 }
 
 SEC("xdp")

@@ -34,7 +34,7 @@ static __always_inline __u32 sum_bytes(void *bytes, __u32 length)
 	return sum;
 }
 
-/* Cuts the frame to what is quoted, and puts `room` bytes between it and its Ethernet header, whose MACs change places. */
+/* Cuts the frame to what is quoted, with `room` bytes between it and its Ethernet header, whose MACs change places. */
 static __always_inline void *reverse(struct xdp_md *ctx, const struct packet *packet, __u32 quote, __u32 room)
 {
 	void *data = (void *)(long)ctx->data;
@@ -71,7 +71,7 @@ static __always_inline verdict answer_ipv4(struct xdp_md *ctx, struct packet *pa
 	struct icmp *icmp = (void *)(ip + 1);
 
 	if (!ip)
-		return drop(REASON_NO_HEADROOM);
+		return drop(packet, REASON_NO_HEADROOM);
 	__builtin_memset(ip, 0, sizeof(*ip));
 	*(__u8 *)ip = IPV4_PLAIN;
 	ip->tot_len = bpf_htons(length);
@@ -87,7 +87,7 @@ static __always_inline verdict answer_ipv4(struct xdp_md *ctx, struct packet *pa
 	icmp->checksum = 0;
 	icmp->rest = bpf_htonl(mtu);
 	icmp->checksum = ~fold(sum_bytes(icmp, sizeof(*icmp) + QUOTE_IPV4));
-	return answer(XDP_TX, REASON_TOO_BIG_ANSWERED);
+	return answer(packet, XDP_TX, REASON_TOO_BIG_ANSWERED);
 }
 
 static __always_inline verdict answer_ipv6(struct xdp_md *ctx, struct packet *packet, __u32 mtu, __u32 quote)
@@ -98,7 +98,7 @@ static __always_inline verdict answer_ipv6(struct xdp_md *ctx, struct packet *pa
 	__u32 sum;
 
 	if (!ip)
-		return drop(REASON_NO_HEADROOM);
+		return drop(packet, REASON_NO_HEADROOM);
 	*(__be32 *)ip = bpf_htonl(IPV6_VERSION);
 	ip->payload_len = bpf_htons(payload);
 	ip->nexthdr = NEXT_ICMPV6;
@@ -112,7 +112,7 @@ static __always_inline verdict answer_ipv6(struct xdp_md *ctx, struct packet *pa
 	icmp->rest = bpf_htonl(mtu);
 	sum = fold(sum_bytes(icmp, payload)) + fold(sum_bytes(&ip->saddr, 2 * sizeof(ip->saddr)));
 	icmp->checksum = ~fold(sum + bpf_htons(payload) + bpf_htons(NEXT_ICMPV6));
-	return answer(XDP_TX, REASON_TOO_BIG_ANSWERED);
+	return answer(packet, XDP_TX, REASON_TOO_BIG_ANSWERED);
 }
 
 /*
@@ -131,7 +131,7 @@ static __always_inline verdict refuse_too_big(struct xdp_md *ctx, struct control
 	if (interface && packet->length > interface->mtu && packet->length + overhead <= IP_LENGTH_MAX)
 		return GO_ON;
 	if (packet->flags & (PACKET_RELAYED | PACKET_LATER_FRAGMENT) || backend->mtu < overhead || !may_answer(packet))
-		return drop(REASON_TOO_BIG_LIMITED);
+		return drop(packet, REASON_TOO_BIG_LIMITED);
 	if (!packet->ipv6)
 		return answer_ipv4(ctx, packet, mtu);
 	if (packet->link_length + QUOTE_IPV6 <= linear_length(ctx))

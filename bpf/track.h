@@ -11,9 +11,28 @@
 #define RECORD_BACKEND(record) ((__u32)((record) >> RECORD_BACKEND_SHIFT) & SLOT_BACKEND_MASK)
 
 /* Who gives way: a free record first, then a void one, an unfinished handshake, the oldest flow. */
-#define RANK_FREE 0x80000U
-#define RANK_VOID 0x40000U
-#define RANK_UNFINISHED 0x20000U	/* plus an age of 16 bits */
+#define RANK_FREE_SHIFT 18
+#define RANK_VOID_SHIFT 17
+#define RANK_UNFINISHED_SHIFT 16	/* above an age of 16 bits */
+#define SIGN_SHIFT 31
+
+/*
+ * The ways of a line are random: a branch on what one holds is mispredicted, and waits for the line's memory before the
+ * next packet's work can begin. So these answer by arithmetic, hidden from a compiler that would make it branches.
+ */
+static __always_inline __u32 is_negative(__u32 value)
+{
+	asm volatile("" : "+r"(value));
+	return value >> SIGN_SHIFT;
+}
+
+static __always_inline __u64 all_ones_if_zero(__u32 value)
+{
+	__u64 borrowed = (__u64)value - 1;
+
+	asm volatile("" : "+r"(borrowed));
+	return (__s64)borrowed >> 63;
+}
 
 static __always_inline __u64 record_of(__u64 flow, __u32 backend, __u32 now)
 {
@@ -21,32 +40,36 @@ static __always_inline __u64 record_of(__u64 flow, __u32 backend, __u32 now)
 	       (__u64)(__u16)(now >> RECORD_AGE_UNIT_SHIFT) << RECORD_AGE_SHIFT;
 }
 
-static __always_inline __u64 *find_record(struct record_line *line, __u64 flow)
+/* The record of a flow, or 0; `way` is its place in the line. */
+static __always_inline __u64 find_record(struct record_line *line, __u64 flow, __u32 *way)
 {
-#pragma unroll
-	for (int i = 0; i < RECORDS_PER_LINE; i++) {
-		__u64 record = READ_ONCE(line->records[i]);
+	__u64 found = 0, place = 0;
 
-		if ((__u32)record == (__u32)flow && record)
-			return &line->records[i];
+#pragma unroll
+	for (__u64 i = 0; i < RECORDS_PER_LINE; i++) {
+		__u64 record = READ_ONCE(line->records[i]);
+		__u64 mask = all_ones_if_zero((__u32)record ^ (__u32)flow);
+
+		found |= record & mask;
+		place |= i & mask;
 	}
-	return 0;
+	*way = place;
+	return found;
 }
 
 static __always_inline __u32 rank(__u64 record, __u32 now, __u32 flow_idle)
 {
 	__u32 age = (__u16)((now >> RECORD_AGE_UNIT_SHIFT) - (__u32)(record >> RECORD_AGE_SHIFT));
+	__u32 free = is_negative(RECORD_BACKEND(record) - 1);
+	__u32 is_void = is_negative(record_life(flow_idle) - age);
+	__u32 unfinished = (__u32)(~record >> RECORD_ESTABLISHED_SHIFT) & 1;
 
-	if (!record)
-		return RANK_FREE;
-	if (record_is_void(record, now, flow_idle))
-		return RANK_VOID;
-	return record & RECORD_ESTABLISHED ? age : RANK_UNFINISHED | age;
+	return free << RANK_FREE_SHIFT | is_void << RANK_VOID_SHIFT | unfinished << RANK_UNFINISHED_SHIFT | age;
 }
 
 /*
- * Puts a record in its line; answers whether a live flow's gave way. A function of its own for the verifier's sake, which
- * walks its paths once, by themselves; before Linux 5.13 such a function takes the context and numbers only.
+ * Puts a record in its line; answers whether a live flow's gave way. A function of its own for the verifier's sake,
+ * which walks its paths once, by themselves; before Linux 5.13 such a function takes the context and numbers only.
  */
 __attribute__((noinline)) int insert_record(__u32 index, __u64 record, __u32 now, __u32 flow_idle)
 {
@@ -58,14 +81,15 @@ __attribute__((noinline)) int insert_record(__u32 index, __u64 record, __u32 now
 #pragma unroll
 	for (__u32 i = 0; i < RECORDS_PER_LINE; i++) {
 		__u32 place = rank(READ_ONCE(line->records[i]), now, flow_idle) * RECORDS_PER_LINE + i;
+		__u32 less = is_negative(highest - place);
 
-		highest = place > highest ? place : highest;
+		highest += (place - highest) & -less;
 	}
 	WRITE_ONCE(line->records[within(highest, RECORDS_PER_LINE - 1)], record);
-	return highest < RANK_UNFINISHED * RECORDS_PER_LINE;
+	return highest < (1U << RANK_UNFINISHED_SHIFT) * RECORDS_PER_LINE;
 }
 
-/* What a record says: 0 if it is void by its age, by its backend's drain deadline, or because the id is another's now. */
+/* What a record says: 0 if it is void by age or by its backend's drain deadline, or the id is another's now. */
 static __always_inline struct backend *recorded_backend(const struct packet *packet, __u64 record, __u32 now,
 							__u32 flow_idle)
 {
@@ -128,8 +152,7 @@ static __always_inline __u64 follow_rules(struct packet *packet, __u32 word, __u
 	}
 done:
 	packet->backend = current;
-	if (!(packet->flags & PACKET_RELAYED))
-		packet->reason = reason;
+	packet->reason = reason;
 	return keep;
 }
 
@@ -138,19 +161,18 @@ static __always_inline void track(struct packet *packet, const struct vip *vip, 
 	struct record_line *line = element(&records, record_line_of(packet->flow));
 	struct service *service = element(&services, packet->service);
 	struct line_times *times = element(&line_times, index);
-	__u64 *place, record, keep;
+	__u64 record, keep;
 	struct backend *backend;
-	__u32 now;
+	__u32 now, way;
 
 	if (!line || !service || !times)
 		return;
 	if (vip->flags & VIP_STATELESS && packet->protocol == IPPROTO_UDP) {
-		packet->reason = packet->flags & PACKET_RELAYED ? REASON_ICMP_RELAYED : REASON_CURRENT;
+		packet->reason = REASON_CURRENT;
 		return;
 	}
 	now = clock_seconds();
-	place = find_record(line, packet->flow);
-	record = place ? READ_ONCE(*place) : 0;
+	record = find_record(line, packet->flow, &way);
 	backend = recorded_backend(packet, record, now, service->flow_idle);
 	keep = follow_rules(packet, word, record, backend, times, service, now);
 	explain_track(packet, record, times);
@@ -161,8 +183,8 @@ static __always_inline void track(struct packet *packet, const struct vip *vip, 
 		WRITE_ONCE(times->used, now);
 	if (!keep || keep == record)
 		return;
-	if (place)
-		WRITE_ONCE(*place, keep);
+	if (record)
+		WRITE_ONCE(line->records[within(way, RECORDS_PER_LINE - 1)], keep);
 	else if (insert_record(record_line_of(packet->flow), keep, now, service->flow_idle))
 		count_reason(bpf_get_smp_processor_id(), packet->service, REASON_RECORD_EVICTED, packet->bytes);
 }

@@ -53,7 +53,7 @@ static __always_inline void capture(struct event *event, struct xdp_md *ctx)
 	event->captured = i;
 }
 
-static __always_inline void sample(struct xdp_md *ctx, const struct packet *packet, __u32 cpu, __u32 reason)
+static __always_inline void sample(struct xdp_md *ctx, __u32 bytes, __u32 cpu, __u32 reason, __u32 service)
 {
 	struct cpu_state *state = element(&cpu_state, cpu);
 	struct event *event;
@@ -67,36 +67,33 @@ static __always_inline void sample(struct xdp_md *ctx, const struct packet *pack
 	WRITE_ONCE(event->time, 0);	/* readers skip an event without time: it is being written */
 	event->ifindex = ctx->ingress_ifindex;
 	event->reason = reason;
-	event->service = packet->service;
-	event->length = packet->bytes;
+	event->service = service;
+	event->length = bytes;
 	capture(event, ctx);
 	WRITE_ONCE(event->time, clock_ns());
 	WRITE_ONCE(state->events, state->events + 1);
 }
 
-static __always_inline int is_forwarded(__u32 reason)
-{
-	return (reason >= REASON_SETTLED && reason <= REASON_LATER_FRAGMENT) || reason == REASON_LOCAL;
-}
-
 static __always_inline int account(struct xdp_md *ctx, const struct packet *packet, verdict verdict)
 {
 	enum xdp_action action = verdict & VERDICT_ACTION_MASK;
-	__u32 reason = verdict >> VERDICT_REASON_SHIFT;
+	__u32 reason = (__u8)(verdict >> VERDICT_REASON_SHIFT);
+	__u32 service = (__u16)(verdict >> VERDICT_SERVICE_SHIFT);
+	__u32 backend = verdict >> VERDICT_BACKEND_SHIFT;
 	struct explanation *explanation = explaining(packet);
 	__u32 cpu;
 
 	if (explanation) {
 		explanation->reason = reason;
-		explanation->service = packet->service;
+		explanation->service = service;
 		return action;
 	}
 	cpu = bpf_get_smp_processor_id();
-	count_reason(cpu, packet->service, reason, packet->bytes);
-	if (is_forwarded(reason))
-		count(element(&backend_count, cpu * BACKEND_IDS + packet->backend), packet->bytes);
+	count_reason(cpu, service, reason, packet->bytes);
+	if (backend)
+		count(element(&backend_count, cpu * BACKEND_IDS + backend), packet->bytes);
 	if (unlikely(action == XDP_DROP))
-		sample(ctx, packet, cpu, reason);
+		sample(ctx, packet->bytes, cpu, reason, service);
 	return action;
 }
 

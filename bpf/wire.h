@@ -96,6 +96,22 @@ struct gue {
 #define IPV6_VERSION 0x60000000U
 #define IPV6_FLOW_LABEL 0x000fffffU
 
+#define MACS_WORDS 3	/* both addresses of an Ethernet header */
+
+/* Packed and byte-aligned structures are copied byte by byte; every CPU that has XDP reads words at any address. */
+static __always_inline void copy_macs(void *to, const void *from)
+{
+#pragma unroll
+	for (int i = 0; i < MACS_WORDS; i++)
+		((__u32 *)to)[i] = ((const __u32 *)from)[i];
+}
+
+static __always_inline void copy_ipv6(void *to, const void *from)
+{
+	((__u64 *)to)[0] = ((const __u64 *)from)[0];
+	((__u64 *)to)[1] = ((const __u64 *)from)[1];
+}
+
 /* 16-bit ones' complement sums are the same in either byte order (RFC 1071, 2), so words are added as they lie. */
 static __always_inline __u16 fold(__u32 sum)
 {

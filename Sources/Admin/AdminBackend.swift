@@ -16,6 +16,9 @@ public protocol AdminBackend: Sendable {
 
     /// Reads the services document again.
     func reload(by caller: Caller) async throws -> ReloadAnswer
+
+    /// Compares the kernel's maps with what they should hold, and writes what differs; it is done soon after.
+    func repair(by caller: Caller) async throws
 }
 
 /// Where the metrics endpoint gets its text.

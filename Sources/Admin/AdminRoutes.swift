@@ -43,6 +43,11 @@ struct AdminRoutes {
             try await answer(within: limit) { try await backend.enable(service: service, backend: name, by: caller) }
             return Response(status: .noContent)
         }
+        routes.post("repair") { _, context in
+            let caller = try Self.caller(context)
+            try await answer(within: limit) { try await backend.repair(by: caller) }
+            return Response(status: .noContent)
+        }
         routes.post("reload") { _, context in
             let caller = try Self.caller(context)
             return try Response(await answer(within: limit) { try await backend.reload(by: caller) })

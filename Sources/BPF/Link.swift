@@ -28,10 +28,10 @@ public final class Link: Sendable {
     /// Valid as long as this object lives.
     public var descriptor: Int32 { handle.number }
 
-    private init(owning handle: Descriptor) throws(BPFError) {
+    init(owning handle: Descriptor) throws(BPFError) {
         let info = try Self.information(handle.number)
-        guard info.type == BPF_LINK_TYPE_XDP.rawValue else {
-            throw BPFError(operation: "look at", subject: "link \(info.id)", cause: "not an XDP link")
+        guard info.type == BPF_LINK_TYPE_XDP.rawValue || info.type == UInt32(CBPF_LINK_TYPE_TCX) else {
+            throw BPFError(operation: "look at", subject: "link \(info.id)", cause: "not a link to an interface")
         }
         self.handle = handle
         id = info.id
@@ -89,6 +89,7 @@ public final class Link: Sendable {
 
     /// The interface's index; 0 when the interface is gone or the link was detached.
     public var interface: UInt32 {
+        // For TCX the kernel keeps it in the same place.
         get throws(BPFError) { try Self.information(descriptor).xdp.ifindex }
     }
 
@@ -113,7 +114,7 @@ public final class Link: Sendable {
         }
     }
 
-    private static func name(of interface: UInt32) -> String? {
+    static func name(of interface: UInt32) -> String? {
         var name = [CChar](repeating: 0, count: Int(IF_NAMESIZE))
         guard if_indextoname(interface, &name) != nil else { return nil }
         return name.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }

@@ -69,6 +69,14 @@ public enum Pin {
         }
     }
 
+    /// The name that `escaped` made a file name of.
+    public static func unescaped(_ name: String) -> String {
+        let parts = name.split(separator: "%", omittingEmptySubsequences: false)
+        return parts.dropFirst().reduce(into: String(parts[0])) { plain, part in
+            plain += (part.hasPrefix("2e") ? "." : "%") + part.dropFirst(2)
+        }
+    }
+
     static func add(_ descriptor: Int32, at path: String) throws(BPFError) {
         LibbpfMessages.silence()
         let result = bpf_obj_pin(descriptor, path)

@@ -50,6 +50,46 @@ static inline int cbpf_link_create_xdp(int program, int interface, __u32 flags) 
     return bpf_link_create(program, interface, BPF_XDP, &options);
 }
 
+// Headers before Linux 6.6 have no names for TCX.
+enum { CBPF_TCX_EGRESS = 47, CBPF_LINK_TYPE_TCX = 11, CBPF_BEFORE_ALL = 1 << 3 };
+
+static inline int cbpf_link_create_egress(int program, int interface) {
+    LIBBPF_OPTS(bpf_link_create_opts, options, .flags = CBPF_BEFORE_ALL);
+    return bpf_link_create(program, interface, (enum bpf_attach_type)CBPF_TCX_EGRESS, &options);
+}
+
+static inline int cbpf_query_egress_links(int interface) {
+    __u32 count = 0;
+    return bpf_prog_query(interface, (enum bpf_attach_type)CBPF_TCX_EGRESS, 0, NULL, NULL, &count);
+}
+
+// Makes the interface's clsact queue discipline, if it has none.
+static inline int cbpf_egress_hook(int interface) {
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_EGRESS);
+    return bpf_tc_hook_create(&hook);
+}
+
+static inline int cbpf_egress_filter_set(int interface, __u32 handle, __u32 priority, int program) {
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_EGRESS);
+    LIBBPF_OPTS(bpf_tc_opts, options,
+        .handle = handle, .priority = priority, .prog_fd = program, .flags = BPF_TC_F_REPLACE);
+    return bpf_tc_attach(&hook, &options);
+}
+
+static inline int cbpf_egress_filter_query(int interface, __u32 handle, __u32 priority, __u32 *program) {
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_EGRESS);
+    LIBBPF_OPTS(bpf_tc_opts, options, .handle = handle, .priority = priority);
+    int result = bpf_tc_query(&hook, &options);
+    *program = options.prog_id;
+    return result;
+}
+
+static inline int cbpf_egress_filter_remove(int interface, __u32 handle, __u32 priority) {
+    LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = interface, .attach_point = BPF_TC_EGRESS);
+    LIBBPF_OPTS(bpf_tc_opts, options, .handle = handle, .priority = priority);
+    return bpf_tc_detach(&hook, &options);
+}
+
 static inline int cbpf_link_update(int link, int program) {
     return bpf_link_update(link, program, NULL);
 }

@@ -22,8 +22,8 @@ extension AccessEntry: Comparable {
     }
 }
 
-/// A service's allow and deny lists merged, so that the longest prefix alone says what holds: deny wins. Prefixes of the
-/// family that the VIP is not of are nobody's.
+/// A service's allow and deny lists merged, so that the longest prefix alone says what holds: deny wins. Prefixes of
+/// the family that the VIP is not of are nobody's.
 struct AccessList {
     /// By prefix; none says what a shorter one says already.
     let entries: [AccessEntry]

@@ -40,7 +40,8 @@ public struct AttachmentReport: Hashable, Sendable {
     public let error: String?
 }
 
-/// Puts the program on interfaces and keeps it there through pinned links. Works in the network namespace of its thread.
+/// Puts the program on interfaces and keeps it there through pinned links. Works in the network namespace of its
+/// thread.
 struct Attachment {
     let paths: PinPaths
     let policy: AttachmentPolicy
@@ -101,7 +102,7 @@ struct Attachment {
                 try link.pin(to: paths.link(interface.name))
                 return AttachmentReport(
                     interface: interface.name, change: .attached, mode: mode, reasons: reasons, error: nil)
-            } catch where error.errno != EBUSY && error.errno != EEXIST && error.errno != ENODEV {
+            } catch  where error.errno != EBUSY && error.errno != EEXIST && error.errno != ENODEV {
                 reasons.append("no XDP \(mode): \(error.cause)")
             }
         }

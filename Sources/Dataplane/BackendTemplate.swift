@@ -58,7 +58,7 @@ struct BackendTemplate {
 
     /// 0 where the packet leaves by the only interface that it can have come in by: no redirect then.
     private func port(of interface: UInt32) -> UInt32? {
-        if host.interfaces.count == 1, host.interfaces[0].index == interface { return 0 }
+        if host.interfaces.isEmpty || host.interfaces.count == 1 && host.interfaces[0].index == interface { return 0 }
         return ports.key(of: interface).map { $0 + 1 }
     }
 

@@ -5,8 +5,8 @@ import Model
 
 /// What is still in force and stands in the way of a service's entries: another service's table, id or backends.
 ///
-/// It happens on a host that skipped generations, or that lost its state while the pins stayed: a generation itself never
-/// gives a place that the one before used for something else.
+/// It happens on a host that skipped generations, or that lost its state while the pins stayed: a generation itself
+/// never gives a place that the one before used for something else.
 struct Conflicts {
     /// Backend ids that stand for another backend in the maps.
     let reused: Set<UInt16>

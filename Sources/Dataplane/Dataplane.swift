@@ -3,7 +3,8 @@
 import BPF
 import Model
 
-/// The packet path of this host: takes whole generations and makes the kernel do as they say. The only writer of the maps.
+/// The packet path of this host: takes whole generations and makes the kernel do as they say. The only writer of the
+/// maps.
 ///
 /// Packets never wait for it: program, maps and links are pinned and go on without this process.
 public actor Dataplane {
@@ -20,17 +21,17 @@ public actor Dataplane {
 
     /// Puts a generation in force on this host; afterwards `finish` is due.
     ///
-    /// Attaching is the last thing, so no packet meets empty maps. An interface that cannot be attached to is told of in the
-    /// report; what it ran goes on.
+    /// Attaching is the last thing, so no packet meets empty maps. An interface that cannot be attached to is told of
+    /// in the report; what it ran goes on.
     ///
-    /// - Throws: what was refused. What ran goes on: no VIP is left without its backends, and another call completes what
-    ///   was begun.
+    /// - Throws: what was refused. What ran goes on: no VIP is left without its backends, and another call completes
+    ///   what was begun.
     public func apply(_ generation: Generation, on host: HostView) throws -> ApplyReport {
         try installation.apply(generation, on: host)
     }
 
-    /// Does what may run behind a change: a grace period of the kernel, removals, a program of just the features that are
-    /// needed. The next `apply` or `settle` does it otherwise.
+    /// Does what may run behind a change: a grace period of the kernel, removals, a program of just the features that
+    /// are needed. The next `apply` or `settle` does it otherwise.
     public func finish() throws { try installation.finish() }
 
     /// Compares every entry with the maps at the next `apply` and mends what differs, whoever changed it.

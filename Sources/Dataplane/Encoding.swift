@@ -3,7 +3,8 @@
 import CDataplane
 import Model
 
-// The one place where values become the bytes of map entries. Addresses change form in Model (`DataplaneAddress.swift`).
+// The one place where values become the bytes of map entries. Addresses change form in Model
+// (`DataplaneAddress.swift`).
 
 /// A number as the header of `dataplane.h` has it in its `__be*` fields.
 func networkOrder<Value: FixedWidthInteger>(_ value: Value) -> Value { value.bigEndian }

@@ -30,6 +30,8 @@ public struct Explanation: Hashable, Sendable {
     public let inputLength: Int
     /// The frame that would leave; nil unless it does.
     public let output: FrameSummary?
+    /// By which it would leave, if that is known: with several interfaces, the one it came in by is not.
+    public let interface: UInt32?
     /// Where a new connection of the same client would go: the same question asked with a SYN.
     public let newConnection: BackendID?
 }
@@ -57,7 +59,19 @@ extension KernelState {
             slot: trace.flow == 0 ? nil : Slot(word), backend: Self.backend(trace.backend),
             record: FlowRecord(trace.record, line: Flow(hash: trace.flow).recordLine, now: now),
             flow: Flow(hash: trace.flow), changedAgo: word.isUnsettled ? Int(now) - Int(trace.changed) : nil,
-            inputLength: answer.input, output: leaves ? FrameSummary(answer.output) : nil, newConnection: new)
+            inputLength: answer.input, output: leaves ? FrameSummary(answer.output) : nil,
+            interface: leaves ? try interface(towards: trace.backend) : nil, newConnection: new)
+    }
+
+    /// Where packets to a backend leave.
+    private func interface(towards backend: UInt32) throws(BPFError) -> UInt32? {
+        let port = memory { $0.backends[Int(backend) & Int(SLOT_BACKEND_MASK)].port }
+        if port > 0 { return try maps.ports.lookup(port - 1, as: UInt32.self) }
+        let attached = Set(
+            try Pin.list(paths.links).map { name throws(BPFError) in
+                try Link.open(pinned: "\(paths.links)/\(name)").interface
+            })
+        return attached.count == 1 ? attached.first : nil
     }
 
     struct Answer {

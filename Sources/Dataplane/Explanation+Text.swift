@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CDataplane
+import Glibc
 import Model
 
 extension Explanation {
     /// What a person reads: subjects with what is to be said of them, in order.
     ///
-    /// - Parameters:
-    ///   - generation: gives things their names; without it they are called by their ids.
-    ///   - interfaces: names by index of what frames leave by.
+    /// - Parameter generation: gives things their names; without it they are called by their ids.
     public func lines(in generation: Generation?) -> [(subject: String, text: String)] {
         let placed = service.flatMap { id in generation?.services.first { $0.id == id } }
         let names = BackendNames(placed)
@@ -59,8 +58,14 @@ extension Explanation {
 
     private func sends(_ output: FrameSummary) -> String {
         let vlan = output.vlan.map { ", VLAN \($0)" } ?? ""
-        let how = verdict == .redirect ? "out of another interface" : "out of the interface it came in by"
-        return "\(output), \(inputLength) → \(output.length) bytes, \(how), next hop \(output.destination)\(vlan)"
+        let way = interface.map { Self.name(ofInterface: $0) } ?? "the interface it came in by"
+        return "\(output), \(inputLength) → \(output.length) bytes, \(way), next hop \(output.destination)\(vlan)"
+    }
+
+    private static func name(ofInterface index: UInt32) -> String {
+        var name = [CChar](repeating: 0, count: Int(IF_NAMESIZE))
+        guard if_indextoname(index, &name) != nil else { return "interface \(index)" }
+        return name.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 
     private static func endpoint(_ packet: MadePacket) -> String {

@@ -2,9 +2,10 @@
 
 import CDataplane
 import Model
+import Storage
 
-/// What every host with the same generation must hold alike: VIPs, backend ids, current and previous tables, with nothing
-/// down.
+/// What every host with the same generation must hold alike: VIPs, backend ids, current and previous tables, with
+/// nothing down.
 public struct FleetPart: Sendable {
     /// The same on every host and architecture: big-endian numbers in a fixed order.
     public private(set) var bytes: [UInt8] = []
@@ -17,6 +18,9 @@ public struct FleetPart: Sendable {
         for entry in image.half.entries { append(entry) }
         for service in image.services { append(service) }
     }
+
+    /// SHA-256, hexadecimal: what hosts compare.
+    public var digest: String { Digest.sha256hex(bytes) }
 
     private mutating func append(_ entry: vip) {
         append(IPAddress(entry.address))
@@ -37,8 +41,9 @@ public struct FleetPart: Sendable {
             append(entry.template.flags & UInt8(BACKEND_ACTIVE.rawValue))
             append(IPAddress(entry.template.destination))
         }
-        for id in service.current { append(id) }
-        for id in service.previous() { append(id) }
+        for table in [service.current, service.previous()] {
+            table.map { networkOrder($0) }.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        }
     }
 
     private mutating func append(_ address: IPAddress) {

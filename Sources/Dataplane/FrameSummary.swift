@@ -103,10 +103,12 @@ private struct Cursor {
     mutating func header(version: UInt8) -> FrameSummary.Header? {
         guard version == 4 else {
             guard let fixed = take(40) else { return nil }
-            return FrameSummary.Header(source: address(fixed[8..<24]), destination: address(fixed[24..<40]), next: fixed[6])
+            return FrameSummary.Header(
+                source: address(fixed[8..<24]), destination: address(fixed[24..<40]), next: fixed[6])
         }
         guard let fixed = take(20), take(Int(fixed[0] & 0xf) * 4 - 20) != nil else { return nil }
-        return FrameSummary.Header(source: address(fixed[12..<16]), destination: address(fixed[16..<20]), next: fixed[9])
+        return FrameSummary.Header(
+            source: address(fixed[12..<16]), destination: address(fixed[16..<20]), next: fixed[9])
     }
 
     private func address(_ bytes: ArraySlice<UInt8>) -> IPAddress {

@@ -43,8 +43,8 @@ extension HostView {
     }
 }
 
-/// Which entry of the device map stands for which interface. An interface keeps its entry as long as it is needed, so that
-/// templates stay as they are.
+/// Which entry of the device map stands for which interface. An interface keeps its entry as long as it is needed, so
+/// that templates stay as they are.
 public struct PortAssignment: Hashable, Sendable {
     /// Interface indices by key.
     public private(set) var interfaces: [UInt32: UInt32]

@@ -42,34 +42,44 @@ final class Installation {
         try paths.make()
         lock = try InstallationLock(paths.root)
         let pins = try paths.pins()
-        loaded = try loader.pinned()
-        if loaded != nil { tables = try Tables(paths) }
-        return StartReport(adopted: pins, program: loaded.map(ProgramReport.init))
+        do {
+            loaded = try loader.pinned()
+            if loaded != nil { tables = try Tables(paths) }
+        } catch {
+            // Pins of another layout, or not all of them: what runs goes on until a program with its own maps takes
+            // over.
+            loaded = nil
+            return StartReport(adopted: [], program: nil, note: "the pins are not adopted: \(error)")
+        }
+        return StartReport(adopted: pins, program: loaded.map(ProgramReport.init), note: nil)
     }
 
     /// Puts a generation in force: a program that can do it, the maps, then the interfaces that lack the program.
     ///
-    /// - Throws: what could not be done. Where it fails before the maps nothing has changed; later, every VIP still has its
-    ///   backends, and another call completes it.
+    /// - Throws: what could not be done. Where it fails before the maps nothing has changed; later, every VIP still
+    ///   has its backends, and another call completes it.
     func apply(_ generation: Generation, on host: HostView) throws -> ApplyReport {
         guard lock != nil else {
             throw BPFError(operation: "apply to", subject: paths.root, cause: "not started")
         }
         try finishTables()
         notes = []
-        // First of all, as it may refuse the generation.
         let clock = ContinuousClock()
         let start = clock.now
+        // First of all, as it may refuse the generation.
         let image = try MapImage.image(
             of: generation, on: host, after: tables?.applied, ports: tables.map { $0.assignedPorts })
         let imaging = start.duration(to: clock.now)
         let features = Features.needed(by: image, kernel: kernel)
-        let program = try ensureProgram(features)
+        let program = try program(with: features)
+        // On the maps that are in force a program may take over at once. On fresh ones it waits until they are filled.
+        if tables != nil { try takeOver(program) }
         let tables = try self.tables ?? Tables(paths)
-        self.tables = tables
         let outcome = try tables.apply(image, epoch: generation.epoch, number: generation.number)
+        self.tables = tables
         notes += outcome.notes
         attach(program, host)
+        try takeOver(program)
         wanted = features
         return ApplyReport(
             epoch: generation.epoch, number: generation.number, program: ProgramReport(program),
@@ -86,7 +96,7 @@ final class Installation {
             let object = try source.object(with: wanted)
             if let note = object.note { notes.append(note) }
             guard !loaded.isMade(of: object), !object.isPrebuilt || loaded.isPrebuilt else { return }
-            try replace(by: try loader.load(object))
+            try takeOver(try loader.load(object))
         } catch {
             notes.append("the program stays as it is: \(error)")
         }
@@ -94,21 +104,20 @@ final class Installation {
 
     private func finishTables() throws { try tables?.finish() }
 
-    /// A program that can do all that is asked, and all that is in force already.
-    private func ensureProgram(_ features: Features) throws(BPFError) -> LoadedProgram {
+    /// One that can do all that is asked, and all that is in force already.
+    private func program(with features: Features) throws(BPFError) -> LoadedProgram {
         if let loaded, loaded.features.isSuperset(of: features) { return loaded }
         let object = try source.object(with: features.union(loaded?.features ?? []))
         if let note = object.note { notes.append(note) }
-        let fresh = try loader.load(object)
-        try replace(by: fresh)
-        return fresh
+        return try loader.load(object)
     }
 
     /// One atomic update a link; maps and records stay.
-    private func replace(by fresh: LoadedProgram) throws(BPFError) {
-        try attachment.update(to: fresh.program)
-        try loader.pin(fresh)
-        loaded = fresh
+    private func takeOver(_ program: LoadedProgram) throws(BPFError) {
+        guard loaded?.program.id != program.program.id else { return }
+        try attachment.update(to: program.program)
+        try loader.pin(program)
+        loaded = program
     }
 
     private func attach(_ program: LoadedProgram, _ host: HostView) {
@@ -129,6 +138,7 @@ final class Installation {
 
     /// Removes every pin, interfaces first.
     func uninstall() throws(BPFError) {
+        try TunnelProbes(settings).remove()
         try attachment.detach()
         attachments = []
         loaded = nil

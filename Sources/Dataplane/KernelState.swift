@@ -77,7 +77,8 @@ extension KernelState {
         return entries.compactMap { entry in
             entry.value.map {
                 VIPEntry(
-                    vip: $0, service: ServiceID(rawValue: entry.service), tableSize: entry.tableSize, table: entry.table,
+                    vip: $0, service: ServiceID(rawValue: entry.service), tableSize: entry.tableSize,
+                    table: entry.table,
                     isEmpty: entry.isEmpty, seed: entry.seed)
             }
         }.sorted { $0.vip < $1.vip }
@@ -91,7 +92,8 @@ extension KernelState {
         return memory { $0.words(of: place) }
     }
 
-    /// When a slot's line last sent a packet elsewhere than to its current backend, and when it last changed: seconds ago.
+    /// When a slot's line last sent a packet elsewhere than to its current backend, and when it last changed: seconds
+    /// ago.
     public func lineAges(of entry: VIPEntry, slot: Int) -> (used: Int, changed: Int) {
         let line = entry.place.lines.lowerBound + slot / Int(SLOTS_PER_LINE)
         guard line < Int(SLOT_LINES_MAX) else { return (0, 0) }

@@ -57,7 +57,8 @@ struct Loader {
         return nil
     }
 
-    /// Loads an object; its maps are those pinned, or are made and pinned. Nothing is attached, and the program is not pinned.
+    /// Loads an object; its maps are those pinned, or are made and pinned. Nothing is attached, and the program is
+    /// not pinned.
     ///
     /// - Throws: the verifier's complaint, or a map that does not fit; what runs and what is pinned stays as it is.
     func load(_ source: ProgramObject) throws(BPFError) -> LoadedProgram {
@@ -90,6 +91,10 @@ struct Loader {
         try loaded.program.pin(to: fresh)
         try Pin.move(fresh, to: paths.program)
         for name in others { try Pin.remove("\(paths.programs)/\(name)") }
+        // Maps of another layout are no program's any more.
+        for name in try Pin.list(paths.maps) where !name.hasSuffix("_v\(LAYOUT_VERSION)") {
+            try Pin.remove("\(paths.maps)/\(name)")
+        }
     }
 
     /// Whether the pinned map serves. A slab of counters made for another number of CPUs does not, and is replaced.

@@ -41,6 +41,7 @@ public struct MapImage: Sendable {
                 }
                 return try ServiceImage(placed, seed: seed, down: down, templates: templates, old: previous)
             }
+        try checkPlaces(services)
         let entries = VIPHalf.entries(of: services.map(\.vip))
         guard let half = old.flatMap({ $0.half.holds(entries) ? $0.half : nil }) ?? VIPHalf(entries) else {
             throw ImageError("\(services.count) VIPs: no seed spreads them over \(VIP_LINES) lines")
@@ -55,6 +56,36 @@ public struct MapImage: Sendable {
 
     /// Names of services whose brake holds the down set back: likelier is that this host is cut off.
     public var isolatedServices: [String] { services.filter(\.isolated).map(\.name).sorted() }
+
+    /// No two services share an id, a VIP, a granule or a backend id.
+    private static func checkPlaces(_ services: [ServiceImage]) throws(ImageError) {
+        var granules = [Int](repeating: -1, count: Int(GRANULES_MAX))
+        var owners = [Int](repeating: -1, count: Int(BACKEND_IDS))
+        var ids: Set<UInt16> = []
+        var vips: Set<VIP> = []
+        for (index, service) in services.enumerated() {
+            guard ids.insert(service.id).inserted else {
+                throw ImageError("service \(service.name): another one has the id \(service.id), too")
+            }
+            guard vips.insert(service.placed.service.vip).inserted else {
+                throw ImageError("service \(service.name): another one has the VIP \(service.placed.service.vip), too")
+            }
+            for granule in service.place.granules {
+                guard granules[granule] < 0 else {
+                    throw ImageError(
+                        "service \(service.name): its table overlaps \(services[granules[granule]].name)'s")
+                }
+                granules[granule] = index
+            }
+            for entry in service.backends {
+                guard owners[Int(entry.id)] < 0 else {
+                    let other = services[owners[Int(entry.id)]].name
+                    throw ImageError("service \(service.name): backend id \(entry.id) is \(other)'s, too")
+                }
+                owners[Int(entry.id)] = index
+            }
+        }
+    }
 
     /// An interface sits at its index modulo the table's size.
     private static func checkInterfaces(_ interfaces: [NetworkInterface]) throws(ImageError) {
@@ -91,6 +122,8 @@ extension HostView {
 
     /// Interfaces that packets leave by though they may have come in by another.
     var redirectInterfaces: Set<UInt32> {
+        // Nothing is attached to: no packet comes in.
+        guard !interfaces.isEmpty else { return [] }
         let leaving = Set(nextHops.values.lazy.map(\.interface.index))
         return interfaces.count == 1 ? leaving.subtracting([interfaces[0].index]) : leaving
     }

@@ -45,13 +45,16 @@ struct MapMemory {
             .store(value, ordering: .releasing)
     }
 
-    /// An entry of whole 8-byte words. The first word says whether it is used: it comes last, or, where `closing`, first.
+    /// An entry of whole 8-byte words. The first word says whether it is used: it comes last, or, where `closing`,
+    /// first.
     static func store<Entry>(_ entry: Entry, to place: UnsafeMutablePointer<Entry>, closing: Bool) {
         let count = MemoryLayout<Entry>.size / 8
         let words = UnsafeMutableRawPointer(place).assumingMemoryBound(to: UInt64.self)
         withUnsafeBytes(of: entry) { bytes in
             let order = closing ? Array(0..<count) : Array(1..<count) + [0]
-            for index in order { store(bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self), to: words + index) }
+            for index in order {
+                store(bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self), to: words + index)
+            }
         }
     }
 
@@ -63,7 +66,9 @@ struct MapMemory {
             let record = records[index]
             guard record != 0, isStale(record) else { continue }
             let place = UnsafeMutableRawPointer(records + index).assumingMemoryBound(to: Atomic<UInt64>.self)
-            if place.pointee.compareExchange(expected: record, desired: 0, ordering: .relaxed).exchanged { cleared += 1 }
+            if place.pointee.compareExchange(expected: record, desired: 0, ordering: .relaxed).exchanged {
+                cleared += 1
+            }
         }
         return cleared
     }

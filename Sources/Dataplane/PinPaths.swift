@@ -23,14 +23,15 @@ public struct PinPaths: Hashable, Sendable {
         if root.hasPrefix("\(Self.mountPoint)/") { try Pin.ensureMounted(at: Self.mountPoint) }
         for directory in [root, programs, maps, links] { try Pin.makeDirectory(directory) }
         guard Pin.isOnBPFFS(root) else {
-            throw BPFError(operation: "use", subject: root, cause: "not on a bpffs: mount one with mount -t bpf bpf DIR")
+            throw BPFError(
+                operation: "use", subject: root, cause: "not on a bpffs: mount one with mount -t bpf bpf DIR")
         }
     }
 
     /// Every pin there is, as paths below the root.
     public func pins() throws(BPFError) -> [String] {
         var pins: [String] = Pin.exists(program) ? ["steer"] : []
-        for directory in ["programs", "maps", "links"] {
+        for directory in ["programs", "maps", "links", "probe/links"] {
             pins += try Pin.list("\(root)/\(directory)").map { "\(directory)/\($0)" }
         }
         return pins

@@ -3,11 +3,11 @@
 import CDataplane
 import Model
 
-/// Ordered writes that lead from what the maps hold to an image: backends, slots, VIPs; removals after a grace period, in
-/// reverse.
+/// Ordered writes that lead from what the maps hold to an image: backends, slots, VIPs; removals after a grace
+/// period, in reverse.
 ///
-/// A plan may be cut after any step, and within the steps after any store: every VIP in force names a whole table of backends
-/// that are there. A plan made anew from what the cut left leads to the same image.
+/// A plan may be cut after any step, and within the steps after any store: every VIP in force names a whole table of
+/// backends that are there. A plan made anew from what the cut left leads to the same image.
 struct Plan: Sendable {
     enum Step: Sendable {
         /// Interfaces and outer prefixes.
@@ -88,6 +88,8 @@ private struct Planner {
     private var active: ActiveEntries
     private var activeHalf: Int
     private var updated: Set<UInt16> = []
+    /// Backends of services that the next flip gives another table.
+    private var remapped: [UInt16] = []
 
     init(observed: ObservedImage, image: MapImage, unchanged: Set<UInt16>, now: UInt32) {
         self.observed = observed
@@ -116,10 +118,11 @@ private struct Planner {
         if !ids.isEmpty { plan.steps.append(.voidRecords(ids)) }
     }
 
-    /// Tables and what they name. Where something that is still in force stands in the way, the VIPs of the rest are put in
-    /// force first, and what stands in the way is gone by then.
+    /// Tables and what they name. Where something that is still in force stands in the way, the VIPs of the rest are
+    /// put in force first, and what stands in the way is gone by then.
     mutating func addServices() {
-        for round in 0... {
+        // By the third round nothing of the old is left to stand in the way.
+        for round in 0..<4 {
             let conflicts = Conflicts(image: image, observed: observed, active: active, updated: updated)
             for service in image.services where !updated.contains(service.id) {
                 guard !conflicts.blocks(service) else { continue }
@@ -153,6 +156,9 @@ private struct Planner {
         let words = observed.tables[service.place] ?? []
         let change = SlotChange(service, over: words, inPlace: active.isInPlace(service), rules: rules, now: now)
         if !change.writes.isEmpty { plan.steps.append(.setSlots(change)) }
+        if let entry = active.entry(of: service), entry.place != service.place {
+            remapped += service.backends.map { $0.id }
+        }
     }
 
     private mutating func addAccess(_ service: ServiceImage) {
@@ -169,6 +175,9 @@ private struct Planner {
     private mutating func flip(to half: VIPHalf) {
         activeHalf = 1 - activeHalf
         plan.steps.append(.fillVIPs(half, half: activeHalf))
+        // What records say was so under the old table. Not later: those of the new one must stay.
+        if !remapped.isEmpty { plan.steps.append(.sweepRecords(remapped)) }
+        remapped = []
         plan.steps.append(.flip(activeHalf))
         active = ActiveEntries(half.entries)
     }

@@ -42,7 +42,7 @@ public struct Reason: RawRepresentable, Hashable, Sendable, CustomStringConverti
                 (REASON_DENIED, "denied"), (REASON_NO_BACKEND, "no-backend"), (REASON_NO_NEXT_HOP, "no-next-hop"),
                 (REASON_NO_HEADROOM, "no-headroom"), (REASON_FRAGMENT_WITHOUT_FIRST, "fragment-without-first"),
                 (REASON_TOO_BIG_LIMITED, "too-big-limited"), (REASON_ICMP_BAD_INNER, "icmp-bad-inner"),
-                (REASON_ICMP_SMALL_MTU, "icmp-small-mtu"),
+                (REASON_ICMP_SMALL_MTU, "icmp-small-mtu"), (REASON_ECHO_LIMITED, "echo-limited"),
             ].map { Row(reason: $0.0, name: $0.1, outcome: .dropped) }
             + [Row(reason: REASON_RECORD_EVICTED, name: "record-evicted", outcome: .event)]
         return Dictionary(uniqueKeysWithValues: rows.map { (Int($0.reason.rawValue), $0) })

@@ -6,6 +6,8 @@ public struct StartReport: Hashable, Sendable {
     public let adopted: [String]
     /// The program that runs, nil where none does.
     public let program: ProgramReport?
+    /// Why pins that are there could not be adopted.
+    public let note: String?
 
     /// `adopted 11 pins`, or `no pins found`.
     public var summary: String { adopted.isEmpty ? "no pins found" : "adopted \(adopted.count) pins" }

@@ -2,7 +2,8 @@
 
 import CDataplane
 
-/// What a slot holds: the backend of new flows, the one of flows older than the last change, and whether they may differ.
+/// What a slot holds: the backend of new flows, the one of flows older than the last change, and whether they may
+/// differ.
 struct SlotWord: Hashable, Sendable {
     var rawValue: UInt32
 

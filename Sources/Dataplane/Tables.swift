@@ -62,7 +62,8 @@ final class Tables {
         let changed = image.services.map(\.id).filter { !unchanged.contains($0) }
         unsettled = unsettled.union(changed).intersection(image.services.map(\.id))
         return Outcome(
-            changes: plan.changes, planning: start.duration(to: planned), storing: planned.duration(to: clock.now), notes: notes)
+            changes: plan.changes, planning: start.duration(to: planned), storing: planned.duration(to: clock.now),
+            notes: notes)
     }
 
     /// What was left of the last change.

@@ -3,8 +3,8 @@
 import CDataplane
 import Model
 
-/// The content of one half of the VIP array: every entry in the line that its hash names, under a seed that leaves no line
-/// with more entries than it holds.
+/// The content of one half of the VIP array: every entry in the line that its hash names, under a seed that leaves no
+/// line with more entries than it holds.
 struct VIPHalf: Sendable {
     let seed: UInt64
     /// As given; the same entries in the same order give the same half.
@@ -32,8 +32,8 @@ struct VIPHalf: Sendable {
     /// About one seed in ten serves 512 VIPs of as many addresses.
     private static let tries: UInt64 = 10_000
 
-    /// The seeds in the order in which they are tried, the same on every host: 0, then well-mixed ones, as neighbours would
-    /// put most keys together again.
+    /// The seeds in the order in which they are tried, the same on every host: 0, then well-mixed ones, as neighbours
+    /// would put most keys together again.
     private static func candidate(_ number: UInt64) -> UInt64 { number == 0 ? 0 : mix(number) }
 
     /// All lines of the half.

@@ -61,7 +61,8 @@ public struct Verify: Sendable {
             let vip = service.placed.service.vip
             if let entry = active.entries.first(where: { $0.value == vip }) {
                 guard !sameBytes(entry, service.vip) else { continue }
-                found.append(difference(.vip, vip.description, "its entry differs: \(service.vip.words(against: entry))"))
+                found.append(
+                    difference(.vip, vip.description, "its entry differs: \(service.vip.words(against: entry))"))
             } else {
                 found.append(difference(.vip, vip.description, "not in force, should be \(service.name)'s"))
             }
@@ -97,13 +98,15 @@ public struct Verify: Sendable {
             found.append(
                 difference(
                     .slots, service.name,
-                    "\(count) of \(service.current.count) slots differ: \(parts.joined(separator: "; "))", count: count))
+                    "\(count) of \(service.current.count) slots differ: \(parts.joined(separator: "; "))", count: count)
+            )
         }
         if !lost.isEmpty {
             found.append(
                 difference(
                     .slots, service.name,
-                    "\(lost.count) of \(service.current.count) slots: \(list(lost)) send older flows to a backend that is gone",
+                    "\(lost.count) of \(service.current.count) slots: \(list(lost)) send older flows "
+                        + "to a backend that is gone",
                     count: lost.count))
         }
         return found

@@ -48,9 +48,11 @@ struct AddressChecks {
         if !others.isEmpty {
             return Finding(
                 .vip, network == nil ? .warning : .failure, "\(vip.address)",
-                "not on this host, and \(Words.list(others)) \(others.count == 1 ? "answers" : "answer") \(asks) for it: "
+                "not on this host, and \(Words.list(others)) \(others.count == 1 ? "answers" : "answer") \(asks) for "
+                    + "it: "
                     + (network == nil
-                        ? "a router that asks for it sends its packets past this host" : "its packets go past this host"),
+                        ? "a router that asks for it sends its packets past this host"
+                        : "its packets go past this host"),
                 remedy: Self.silence(vip.address, place: "on that host"))
         }
         guard let network else {
@@ -61,11 +63,13 @@ struct AddressChecks {
         let length = vip.address.isIPv4 ? 32 : 128
         return Finding(
             .vip, .warning, "\(vip.address)",
-            "lies in \(network.network) of \(network.interface), and is not on this host: its neighbours ask by \(asks), "
+            "lies in \(network.network) of \(network.interface), and is not on this host: its neighbours ask by "
+                + "\(asks), "
                 + "and nobody answers",
             remedy: [
                 "ip address add \(vip.address)/\(length) dev \(network.interface)",
-                "or on the routers:  ip route add \(vip.address)/\(length) via \(own.map { "\($0.address)" } ?? "THIS-HOST")",
+                "or on the routers:  ip route add \(vip.address)/\(length) via "
+                    + "\(own.map { "\($0.address)" } ?? "THIS-HOST")",
             ])
     }
 
@@ -88,7 +92,9 @@ struct AddressChecks {
     private func owner(of hardware: MACAddress) -> String {
         for service in facts.services.value ?? [] {
             for backend in service.backends {
-                if case .known(.hop(_, _, hardware)) = backend.way { return " (\(service.name)/\(backend.name), or its router)" }
+                if case .known(.hop(_, _, hardware)) = backend.way {
+                    return " (\(service.name)/\(backend.name), or its router)"
+                }
             }
         }
         return ""
@@ -122,8 +128,10 @@ struct AddressChecks {
             let length = away[0].isIPv4 ? 32 : 128
             return Finding(
                 .forwarding, .warning, subject,
-                "on, and \(Words.list(away.map(\.description))) \(away.count == 1 ? "is" : "are") not on this host: what the "
-                    + "program passes on (ports without a service, other protocols) goes back to the router, again and again",
+                "on, and \(Words.list(away.map(\.description))) \(away.count == 1 ? "is" : "are") not on this host: "
+                    + "what the "
+                    + "program passes on (ports without a service, other protocols) goes back to the router, again "
+                    + "and again",
                 remedy: away.prefix(5).map { "ip route add blackhole \($0)/\(length)" } + [
                     "or, if this host is no router:  \(Sysctl.command(setting, 0))"
                 ])
@@ -152,5 +160,7 @@ struct AddressChecks {
 
 extension IPPrefix {
     /// A default route is no neighbourhood, and neither is a network without length.
-    fileprivate func contains(_ other: IPPrefix) -> Bool { length > 0 && length <= other.length && contains(other.address) }
+    fileprivate func contains(_ other: IPPrefix) -> Bool {
+        length > 0 && length <= other.length && contains(other.address)
+    }
 }

@@ -55,7 +55,9 @@ struct AttachmentCheck {
         guard let driver = link.driver.map(XDPDriver.init(name:)) else {
             return finding(.note, "names no driver: whether it has native XDP shows when sluiced starts")
         }
-        if facts.mode == .generic { return finding(.ok, "generic XDP is asked for, MTU \(link.mtu); nothing attached yet") }
+        if facts.mode == .generic {
+            return finding(.ok, "generic XDP is asked for, MTU \(link.mtu); nothing attached yet")
+        }
         if driver.hasNative {
             return finding(
                 .ok, "the driver has native XDP, MTU \(link.mtu) (at most \(mtuMax(driver))); nothing attached yet")
@@ -116,7 +118,8 @@ struct AttachmentCheck {
         return [
             Finding(
                 .mtu, .warning, InterfaceChecks.name(of: interface),
-                "MTU \(link.mtu) is more than native XDP takes here (\(most)): generic, which is slower, will have to do",
+                "MTU \(link.mtu) is more than native XDP takes here (\(most)): generic, which is slower, will have to "
+                    + "do",
                 remedy: ["ip link set dev \(interface.name) mtu \(most)"])
         ]
     }

@@ -6,19 +6,29 @@ import Model
 struct HealthChecks {
     let facts: Facts
 
-    var findings: [Finding] { (facts.services.value ?? []).flatMap { backends(of: $0) + [blindness(of: $0)].compactMap(\.self) } }
+    var findings: [Finding] {
+        (facts.services.value ?? []).flatMap { backends(of: $0) + [blindness(of: $0)].compactMap(\.self) }
+    }
 
     private func backends(of service: Facts.Service) -> [Finding] {
         guard let check = service.check, !service.backends.isEmpty else { return [] }
         let found = service.backends.compactMap { finding($0, of: service, check) }
         guard found.isEmpty else { return found }
+        let silent = service.backends.compactMap { backend in
+            if case .unknown(let cause) = backend.standing { cause } else { nil }
+        }
+        if let cause = silent.first {
+            let whose = Words.count(silent.count, "backend")
+            return [Finding(.health, .note, service.name, "the health of \(whose) is not known: \(cause)")]
+        }
         let tried = service.backends.count { $0.standing == .known(.up) }
         let way = check == .throughTunnel ? "through the tunnel" : "on their own addresses"
         let untried = service.backends.count - tried
         return [
             Finding(
                 .health, .ok, service.name,
-                "\(Words.count(tried, "backend")) up, probed \(way)" + (untried > 0 ? "; \(untried) not probed yet" : ""))
+                "\(Words.count(tried, "backend")) up, probed \(way)"
+                    + (untried > 0 ? "; \(untried) not probed yet" : ""))
         ]
     }
 
@@ -32,7 +42,8 @@ struct HealthChecks {
             return Finding(
                 .health, .failure, subject,
                 "answers on its own address, not through the tunnel\(cause.map { " (\($0))" } ?? ""): "
-                    + (service.forwarding == .l2 ? "it does not take packets for the VIP." : "it does not decapsulate."),
+                    + (service.forwarding == .l2
+                        ? "it does not take packets for the VIP." : "it does not decapsulate."),
                 remedy: Decapsulation(service, backend.address, guePort: facts.guePort).remedy)
         case .known(.down(let cause, let own)):
             let told = cause.map { ": \($0)" } ?? ""
@@ -84,7 +95,8 @@ struct Decapsulation {
         let silence = "sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2"
         let device =
             backend.isIPv4
-            ? "ip link add ipip0 type ipip external && ip link set ipip0 up && sysctl -w net.ipv4.conf.ipip0.rp_filter=0"
+            ? "ip link add ipip0 type ipip external && ip link set ipip0 up && sysctl -w "
+                + "net.ipv4.conf.ipip0.rp_filter=0"
             : "ip link add ip6tnl1 type ip6tnl external && ip link set ip6tnl1 up"
                 + (vip.isIPv4 ? " && sysctl -w net.ipv4.conf.ip6tnl1.rp_filter=0" : "")
         let bpf = "or run  sluiced decap --interface eth0"

@@ -103,7 +103,8 @@ struct InstallationChecks {
         if let refusal = directory.refusal {
             return Finding(
                 .state, facts.isRoot ? .failure : .note, directory.path, "cannot be written to: \(refusal)",
-                remedy: facts.isRoot ? ["mount -o remount,rw on its file system, or another folder in directories:"] : [])
+                remedy: facts.isRoot
+                    ? ["mount -o remount,rw on its file system, or another folder in directories:"] : [])
         }
         if directory.freeBytes < Self.scarce {
             return Finding(

@@ -30,7 +30,8 @@ struct InterfaceChecks {
                     remedy: ["name another one under interfaces: in sluiced.yaml"])
             ]
         }
-        return [down(name, interface, link)].compactMap(\.self) + AttachmentCheck(facts: facts, interface, link).findings
+        return [down(name, interface, link)].compactMap(\.self)
+            + AttachmentCheck(facts: facts, interface, link).findings
             + LinkKindCheck(facts: facts, name: name, link: link).findings
             + ReceiveChecks(facts: facts, interface: interface, link: link).findings
     }
@@ -65,7 +66,10 @@ struct InterfaceChecks {
                 .collision, .failure, "\(other.name) and \(interface.name)",
                 "their indices \(otherIndex) and \(index) are equal modulo \(facts.interfacePlaces), "
                     + "and the program has one place for both: nothing is applied",
-                remedy: ["leave one of them out of interfaces:, or make it again with another index (ip link add ... index N)"])
+                remedy: [
+                    "leave one of them out of interfaces:, or make it again with another index (ip link add ... index "
+                        + "N)"
+                ])
         }
     }
 }

@@ -45,7 +45,10 @@ struct KernelChecks {
         let newer = "boot Linux 5.10 or later"
         if kernel.isBefore(5, 10) { return [lacks("is too old: Sluice needs 5.10", newer)] }
         if !kernel.xdp {
-            return [lacks("takes no XDP program", "boot a kernel with CONFIG_BPF_SYSCALL=y and CONFIG_NET=y, not locked down")]
+            return [
+                lacks(
+                    "takes no XDP program", "boot a kernel with CONFIG_BPF_SYSCALL=y and CONFIG_NET=y, not locked down")
+            ]
         }
         if !kernel.xdpLink { return [lacks("has no XDP links, which hold the program without the daemon", newer)] }
         return []
@@ -60,7 +63,9 @@ struct KernelChecks {
         ]
     }
 
+    /// Where the document cannot be read, nobody knows the folder.
     private var build: [Finding] {
+        guard facts.configurationProblems.isEmpty else { return [] }
         let build = facts.build
         switch (build.clang, build.hasSources, build.hasPrebuilt) {
         case (let clang?, true, _):
@@ -83,7 +88,8 @@ struct KernelChecks {
             return [
                 Finding(
                     .build, .failure, "program",
-                    "no clang was found and \(build.folder) has no prebuilt program: a change that needs another one fails",
+                    "no clang was found and \(build.folder) has no prebuilt program: a change that needs another one "
+                        + "fails",
                     remedy: [Self.installClang])
             ]
         }

@@ -17,7 +17,9 @@ struct LinkKindCheck {
         }
         return Finding(
             .bond, .ok, name,
-            "a bond: native XDP if all members' drivers have it, in modes active-backup, balance-rr, balance-xor, 802.3ad")
+            "a bond: native XDP if all members' drivers have it, in modes active-backup, balance-rr, balance-xor, "
+                + "802.3ad"
+        )
     }
 
     private var vlan: Finding? {

@@ -13,22 +13,39 @@ struct NextHopChecks {
             }
             return []
         }
-        let missing = services.flatMap { service in service.backends.compactMap { finding($0, of: service) } }
+        let unread = services.flatMap { service in service.backends.compactMap { unknown($0, of: service) } }
+        let troubles = services.flatMap(missing) + unread
         let ways = services.flatMap(\.backends).compactMap(\.way)
-        guard missing.isEmpty, !ways.isEmpty else { return missing }
-        return [Finding(.nextHop, .ok, "next hops", "known for \(Words.count(ways.count, "backend"))") ]
+        guard troubles.isEmpty, !ways.isEmpty else { return troubles }
+        return [Finding(.nextHop, .ok, "next hops", "known for \(Words.count(ways.count, "backend"))")]
     }
 
-    private func finding(_ backend: Facts.Service.Backend, of service: Facts.Service) -> Finding? {
-        let subject = "\(service.name)/\(backend.name) (\(backend.address))"
-        switch backend.way {
-        case nil, .known(.hop): return nil
-        case .unknown(let cause):
-            return Finding(.nextHop, .warning, subject, "its next hop could not be looked up: \(cause)")
-        case .known(.none(let reason)):
+    private func unknown(_ backend: Facts.Service.Backend, of service: Facts.Service) -> Finding? {
+        guard case .unknown(let cause) = backend.way else { return nil }
+        return Finding(
+            .nextHop, .warning, "\(service.name)/\(backend.name) (\(backend.address))",
+            "its next hop could not be looked up: \(cause)")
+    }
+
+    /// A finding a reason: what a router's silence does to a hundred backends is said once.
+    private func missing(of service: Facts.Service) -> [Finding] {
+        var reasons: [Facts.NoWay] = []
+        var backends: [Facts.NoWay: [Facts.Service.Backend]] = [:]
+        for backend in service.backends {
+            guard case .known(.none(let reason)) = backend.way else { continue }
+            if backends[reason] == nil { reasons.append(reason) }
+            backends[reason, default: []].append(backend)
+        }
+        return reasons.compactMap { reason in
+            guard let lost = backends[reason], let first = lost.first else { return nil }
+            let subject =
+                lost.count == 1
+                ? "\(service.name)/\(first.name) (\(first.address))"
+                : "\(service.name)/\(Words.list(lost.map(\.name)))"
             return Finding(
-                .nextHop, .failure, subject, "no next hop, so its packets are dropped: \(reason.sentence)",
-                remedy: [reason.remedy(for: backend.address)])
+                .nextHop, .failure, subject,
+                "no next hop, so \(lost.count == 1 ? "its" : "their") packets are dropped: \(reason.sentence)",
+                remedy: [reason.remedy(for: first.address)])
         }
     }
 }
@@ -53,7 +70,8 @@ extension Facts.NoWay {
         case .local: "forward: local   sends a service's packets to this host's own sockets"
         case .notUnicast: "mend its address in the services document"
         case .noNeighbour(let neighbour, let interface):
-            "ping -c 3 -I \(interface) \(neighbour); ip neighbour show to \(neighbour)   (is it up, and on this network?)"
+            "ping -c 3 -I \(interface) \(neighbour); ip neighbour show to \(neighbour)   (is it up, and on this "
+                + "network?)"
         case .linkDown(let interface): "ip link set dev \(interface) up   (if it is: cable, other end)"
         case .notEthernet: "ip route get \(address)   shows the way; give it one by an Ethernet interface"
         }

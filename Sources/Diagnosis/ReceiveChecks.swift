@@ -15,7 +15,8 @@ struct ReceiveChecks {
         guard queues.receive < facts.cpus else { return nil }
         let busy = queues.receive == 1 ? "one CPU does" : "\(queues.receive) CPUs do"
         let text =
-            "\(Words.count(queues.receive, "receive queue")) for \(facts.cpus) CPUs: \(busy) all the work of this interface"
+            "\(Words.count(queues.receive, "receive queue")) for \(facts.cpus) CPUs: \(busy) all the work of this "
+            + "interface"
         let wanted = min(facts.cpus, queues.receiveMax)
         guard wanted > queues.receive else {
             return Finding(.queues, .note, name, "\(text), and it can have no more")
@@ -41,7 +42,8 @@ struct ReceiveChecks {
             let harmful = on.filter { [.tx, .tso, .gso, .gro].contains($0) }
             guard !harmful.isEmpty else { return nil }
             return finding(
-                harmful, "a veth leaves checksums and segments to be done later, and XDP forwards them undone: "
+                harmful,
+                "a veth leaves checksums and segments to be done later, and XDP forwards them undone: "
                     + "small requests work, bulk TCP does not",
                 "the same on the other end, and on every veth between here and the clients")
         }
@@ -61,7 +63,8 @@ struct ReceiveChecks {
         }
         return Finding(
             .reversePath, .warning, interface.name,
-            "rp_filter is 1 (strict): what the program passes on, and answers to probes through the tunnel (they come from "
+            "rp_filter is 1 (strict): what the program passes on, and answers to probes through the tunnel (they come "
+                + "from "
                 + "the VIP), is dropped unless the way back leaves by \(interface.name)",
             remedy: [Sysctl.command("net/ipv4/conf/\(interface.name)/rp_filter", 2)])
     }

@@ -19,7 +19,8 @@ struct UnseenTraffic {
         let what = ends.isEmpty ? "fail" : ends.joined(separator: " or ")
         return Finding(
             .ownTraffic, .note, "own traffic",
-            "connections of this host to a VIP do not pass XDP: they \(what). A backend that connects to its own VIP meets itself.",
+            "connections of this host to a VIP do not pass XDP: they \(what). A backend that connects to its own VIP "
+                + "meets itself.",
             remedy: ["To try a VIP, connect from another host, or ask  sluicectl explain --src A:P --dst VIP:P"])
     }
 
@@ -29,7 +30,8 @@ struct UnseenTraffic {
             ? "; it is loaded here, and a rule that drops 'ct state invalid' would drop those" : ""
         return Finding(
             .netfilter, .note, "nftables",
-            "rules on this host do not see packets that the program forwards, and conntrack sees one direction of those it "
+            "rules on this host do not see packets that the program forwards, and conntrack sees one direction of "
+                + "those it "
                 + "passes on\(tracked)",
             remedy: ["allow and deny lists belong to the service:  allow: [...], deny: [...]"])
     }

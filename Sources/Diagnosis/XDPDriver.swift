@@ -6,7 +6,8 @@ struct XDPDriver {
 
     var hasNative: Bool { Self.native.contains(name) }
 
-    /// The largest MTU of a program that takes frames in one piece. A piece is a page less headroom and tail; how much of
+    /// The largest MTU of a program that takes frames in one piece. A piece is a page less headroom and tail; how much
+    /// of
     /// it is left for the packet differs.
     var mtuMax: UInt16 { Self.mtuMax[name] ?? 3400 }
 

@@ -75,7 +75,7 @@ public actor HealthMonitor {
     public var verdicts: Verdicts { watched.mapValues(\.verdict) }
 
     private func begin(_ one: Watched) {
-        guard one.target.port != 0 else { return }
+        guard one.target.port != 0, !one.target.isHeld else { return }
         let key = one.target.key
         // These keep the monitor alive until `halt`, which `run` never leaves out.
         one.probe = Probe(on: loop) { [unowned one] result in self.finish(one, result) }

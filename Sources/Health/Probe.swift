@@ -42,7 +42,7 @@ final class Probe {
         phase = .connecting
         do {
             try connect(target)
-            loop.arm(deadline, after: target.check.timeout)
+            loop.arm(deadline, after: pending == nil ? target.check.timeout : .zero)
         } catch {
             // Not told at once: a caller that starts the next one in return would grow the stack.
             pending = Self.text(of: error)
@@ -64,11 +64,16 @@ final class Probe {
         try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         if let mark = target.mark { try socket.setMark(mark) }
         _ = try socket.connect(to: target.socketAddress)
+        // Such packets never leave, so whoever answers is not the backend.
+        if target.mark != nil, try socket.localAddress().isSameHost(as: target.socketAddress) {
+            pending = "the VIP is an address of this host"
+        }
         registration = try loop.register(socket, for: .writable) { [weak self] in self?.ready($0) }
         descriptor = consume socket
     }
 
     private func ready(_ readiness: Readiness) {
+        if pending != nil { return }
         do throws(EventLoopError) {
             switch phase {
             case .idle: return
@@ -165,6 +170,10 @@ extension ProbeTarget {
         let name = address.isIPv4 ? "\(address)" : "[\(address)]"
         return port == 80 ? name : "\(name):\(port)"
     }
+}
+
+extension SocketAddress {
+    fileprivate func isSameHost(as other: SocketAddress) -> Bool { high == other.high && low == other.low }
 }
 
 extension Descriptor {

@@ -26,6 +26,8 @@ public struct ProbeTarget: Hashable, Sendable {
     /// 0: nothing is said that could be probed, and nothing is.
     public var port: UInt16
     public var check: HealthCheck
+    /// Not probed yet: what is known of it stays as it is.
+    public var isHeld = false
     /// Of the probe's packets, by which the kernel sends them into the backend's tunnel; nil for none.
     public var mark: UInt32?
 
@@ -48,13 +50,14 @@ public struct ProbeTarget: Hashable, Sendable {
     }
 
     /// What its results are about: results of another subject say nothing.
-    var subject: Subject { Subject(address: address, port: port, probe: check.probe, mark: mark) }
+    var subject: Subject { Subject(address: address, port: port, probe: check.probe, mark: mark, isHeld: isHeld) }
 
     struct Subject: Hashable {
         var address: IPAddress
         var port: UInt16
         var probe: HealthCheck.Probe
         var mark: UInt32?
+        var isHeld: Bool
     }
 
     var socketAddress: SocketAddress { SocketAddress(high: address.high, low: address.low, port: port) }

@@ -21,6 +21,7 @@ final class Watched {
         state = HealthState(standing)
         since = Self.secondsNow
         if target.port == 0 { lastError = "no port to probe" }
+        if target.isHeld { lastError = "not probed yet: its tunnel is not set up" }
     }
 
     var verdict: Verdict { Verdict(standing: state.standing, since: since, lastError: lastError) }

@@ -31,3 +31,8 @@ extension MACAddress {
         self.init(bits: bits)
     }
 }
+
+extension BackendID {
+    /// Of a socket whose packets shall leave as a balanced packet to this backend would; never 0.
+    public var probeMark: UInt32 { UInt32(PROBE_MARK) | UInt32(rawValue) & ~UInt32(PROBE_MARK_MASK) }
+}

@@ -23,7 +23,7 @@ public struct Mark: Hashable, Sendable, CustomStringConvertible {
         epoch == other.epoch && number == other.number && digest != other.digest
     }
 
-    public var description: String { "\(epoch)/\(number) (\(digest.prefix(12)))" }
+    public var description: String { "\(epoch).\(number) (\(digest.prefix(12)))" }
 }
 
 /// A generation as a store holds it: with the digest of its manifest.

@@ -113,6 +113,12 @@ struct Administration: AdminBackend {
         }
     }
 
+    func repair(by caller: Caller) async throws {
+        await applier.distrust()
+        reconciler.disturbed()
+        logger.notice("maps are compared and mended", metadata: ["by": "\(caller.name)"])
+    }
+
     /// Turns a refusal into an answer with the exit code that the CLI ends with.
     private func answered(_ change: () async throws -> Void) async throws {
         do {

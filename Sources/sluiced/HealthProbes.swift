@@ -5,27 +5,57 @@ import Model
 import Reconciler
 
 /// Probes the backends of the generation in force: the monitor's verdicts as the reconciler's down sets.
-struct HealthProbes: HealthSource {
-    let monitor: HealthMonitor
-    /// Whether this host can send a probe through a backend's tunnel.
-    let tunnels: Bool
+///
+/// A check through the tunnel begins when its backend's tunnel is set up in the kernel; until then what is known of the
+/// backend stays. Where the kernel cannot do it, the check goes to the backend's own address, and a warning says so.
+actor HealthProbes: HealthSource {
+    private let monitor: HealthMonitor
+    private let tunnels: Tunnels
+    private var watched: Generation?
+    /// Of calls to `watch`.
+    private var count = 0
+    private var way = TunnelWay.open(to: [])
+
+    init(monitor: HealthMonitor, tunnels: Tunnels) {
+        self.monitor = monitor
+        self.tunnels = tunnels
+    }
 
     func watch(_ generation: Generation, down: Set<BackendName>) async {
-        let targets = generation.services.flatMap { placed -> [ProbeTarget] in
-            guard let check = placed.service.health else { return [] }
-            return placed.backends.map { target(of: $0, in: placed.service, check) }
-        }
+        watched = generation
+        count += 1
         await monitor.watch(
-            targets, down: Set(down.map { ProbeTarget.Key(service: $0.service, backend: $0.backend) }))
+            way.targets(of: generation),
+            down: Set(down.map { ProbeTarget.Key(service: $0.service, backend: $0.backend) }))
     }
 
-    private func target(of backend: PlacedBackend, in service: VirtualService, _ check: HealthCheck) -> ProbeTarget {
-        ProbeTarget(
-            service: service.name, backend: backend.backend, vip: service.vip, check: check,
-            mark: tunnels ? TunnelMark.mark(of: backend.id) : nil)
+    /// Sets up the tunnels that the generation's checks need, whose backends the kernel has from now on.
+    ///
+    /// - Returns: what a person should know.
+    func applied(_ generation: Generation, steering interfaces: [NetworkInterface]) async -> [String] {
+        await take(await tunnels.setUp(for: generation, steering: interfaces))
+        return way.warnings
     }
 
-    var downSets: AsyncStream<Set<BackendName>> {
+    /// Follows the host's interfaces: a new one may be where probes leave.
+    func run() async throws {
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: .seconds(1)) } catch { return }
+            if let changed = await tunnels.follow() { await take(changed) }
+        }
+    }
+
+    private func take(_ way: TunnelWay) async {
+        guard way != self.way else { return }
+        self.way = way
+        let count = count
+        let verdicts = await monitor.verdicts
+        // Otherwise another call has told the monitor all there is to tell.
+        guard let watched, count == self.count, way == self.way else { return }
+        await monitor.watch(way.targets(of: watched), down: Set(verdicts.filter { !$0.value.isUp }.keys))
+    }
+
+    nonisolated var downSets: AsyncStream<Set<BackendName>> {
         let updates = monitor.updates
         return AsyncStream {
             for await verdicts in updates {
@@ -37,9 +67,4 @@ struct HealthProbes: HealthSource {
             return nil
         }
     }
-}
-
-/// The mark by which the kernel knows a probe's packets, and which backend's tunnel they take.
-enum TunnelMark {
-    static func mark(of backend: BackendID) -> UInt32 { 0x5100_0000 | UInt32(backend.rawValue) }
 }

@@ -11,13 +11,15 @@ import Reconciler
 /// The kernel's packet path as the reconciler's applier: an order becomes a generation on this host's view.
 actor KernelApplier: Applier {
     private let dataplane: Dataplane
+    private let probes: HealthProbes
     private let host: HostConfiguration
     private let logger: Logger
     private(set) var attachments: [StatusAnswer.Interface] = []
     private var lastProgram: String?
 
-    init(dataplane: Dataplane, host: HostConfiguration, logger: Logger) {
+    init(dataplane: Dataplane, probes: HealthProbes, host: HostConfiguration, logger: Logger) {
         self.dataplane = dataplane
+        self.probes = probes
         self.host = host
         self.logger = logger
     }
@@ -33,8 +35,12 @@ actor KernelApplier: Applier {
         note(report)
         try await dataplane.finish()
         warnings += report.notes + report.attachments.compactMap(\.error)
+        warnings += await probes.applied(generation, steering: interfaces)
         return AppliedReport(fleetDigest: try fleetDigest(of: generation), warnings: warnings)
     }
+
+    /// The next order is compared with what the maps really hold, whoever changed them.
+    func distrust() async { await dataplane.distrust() }
 
     func settle(at uptime: Duration) async throws -> Set<String> {
         // The kernel stamps by its own monotonic clock, which is the one to compare with.

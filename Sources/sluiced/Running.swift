@@ -5,16 +5,19 @@ import ServiceLifecycle
 /// A long-lived part in the service group: ends when the group is told to.
 struct Running: Service {
     let name: String
+    /// It knows of graceful shutdown and ends by itself; others are cancelled.
+    private let endsItself: Bool
     private let body: @Sendable () async throws -> Void
 
-    init(_ name: String, _ body: @escaping @Sendable () async throws -> Void) {
+    init(_ name: String, endsItself: Bool = false, _ body: @escaping @Sendable () async throws -> Void) {
         self.name = name
+        self.endsItself = endsItself
         self.body = body
     }
 
     func run() async throws {
         do {
-            try await cancelWhenGracefulShutdown(body)
+            if endsItself { try await body() } else { try await cancelWhenGracefulShutdown(body) }
         } catch is CancellationError {
             return
         } catch {

@@ -30,10 +30,12 @@ struct Wiring {
         let state = try await StartFailure.attempt("state") { try HostState(directory: host.directories.state) }
         let monitor = HealthMonitor(loop: loop)
         let table = try await StartFailure.attempt("next hops") { try NextHopTable(loop: loop) }
-        let applier = KernelApplier(dataplane: dataplane, host: host, logger: logger)
+        let probes = HealthProbes(
+            monitor: monitor, tunnels: Tunnels(settings: DataplaneSettings(host), logger: logger))
+        let applier = KernelApplier(dataplane: dataplane, probes: probes, host: host, logger: logger)
         let reconciler = Reconciler(
             ports: .init(
-                store: store, election: store, health: HealthProbes(monitor: monitor, tunnels: false),
+                store: store, election: store, health: probes,
                 nextHops: NeighbourHops(table: table, logger: logger), applier: applier),
             state: state, logger: logger)
         let file = ServicesFile(path: host.services, reconciler: reconciler, logger: logger)
@@ -50,12 +52,13 @@ struct Wiring {
 
         services = [
             Running("probes") { await monitor.run() },
+            Running("tunnel probes") { try await probes.run() },
             Running("next hops") { try await table.run() },
             Running("reconciler") { try await reconciler.run() },
             Running("services file") { try await file.run() },
             Running("interfaces") { try await interfaces.run() },
-            Running("admin") { try await admin.run() },
-            Running("metrics") { try await metrics.run() },
+            Running("admin", endsItself: true) { try await admin.run() },
+            Running("metrics", endsItself: true) { try await metrics.run() },
             // Released with the process: its lock tells a second daemon that this one lives.
             Running("state directory") { [directory] in try await forever(holding: directory) },
         ]

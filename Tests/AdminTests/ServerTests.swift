@@ -244,6 +244,8 @@ private final class Daemon: AdminBackend, MetricsSource {
         enabled.withLock { $0.append("\(service)/\(backend)") }
     }
 
+    func repair(by caller: Caller) async throws {}
+
     func reload(by caller: Caller) async throws -> ReloadAnswer {
         if let problem { throw problem }
         return ReloadAnswer(changed: true)

@@ -43,8 +43,8 @@ import Testing
 
     @Test func `a warning is an error`() throws {
         let sample = try Sample()
-        let source = try sample.directory.write("int unused(int argument) { return 0; }\n", to: "a.bpf.c")
-        #expect(failure { _ = try sample.compiler.compile(source: source) }.contains("unused parameter 'argument'"))
+        let source = try sample.directory.write("int idle(void) { int spare; return 0; }\n", to: "a.bpf.c")
+        #expect(failure { _ = try sample.compiler.compile(source: source) }.contains("unused variable 'spare'"))
     }
 
     @Test func `a compiler that cannot be executed is named`() throws {

@@ -157,4 +157,9 @@ struct PinNameTests {
     func `an interface's name has no dots as a pin`(name: String, escaped: String) {
         #expect(Pin.escaped(name) == escaped)
     }
+
+    @Test(arguments: ["eth0", "eth0.100", "a%b", "%2e", "100%.x%25"])
+    func `a pin's name leads back to the interface`(name: String) {
+        #expect(Pin.unescaped(Pin.escaped(name)) == name)
+    }
 }

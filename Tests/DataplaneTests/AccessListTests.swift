@@ -2,6 +2,7 @@
 
 import CDataplane
 import Model
+import TestSupport
 import Testing
 
 @testable import Dataplane
@@ -40,7 +41,8 @@ import Testing
     @Test func `the filter has the bit of every client that a prefix names`() throws {
         var random = SplitMix(seed: 11)
         for (text, vip) in [
-            ("10.0.0.0/8", "10.9.9.9:80/tcp"), ("192.0.2.0/24", "10.9.9.9:80/tcp"), ("198.18.0.0/15", "10.9.9.9:80/tcp"),
+            ("10.0.0.0/8", "10.9.9.9:80/tcp"), ("192.0.2.0/24", "10.9.9.9:80/tcp"),
+            ("198.18.0.0/15", "10.9.9.9:80/tcp"),
             ("2001:db8::/32", "[2001:db8::1]:80/tcp"), ("2001:db8:1::/48", "[2001:db8::1]:80/tcp"),
             ("2001::/24", "[2001:db8::1]:80/tcp"), ("2000::/3", "[2001:db8::1]:80/tcp"),
         ] {

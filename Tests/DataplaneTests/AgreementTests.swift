@@ -32,11 +32,13 @@ import Testing
             $0.forwarding = $0.name == "dns" ? .gue : .ipip
         }
         let before = [
-            "web 10.9.9.9:80/tcp -> a, b, c w3, d", "six [2001:db8::9]:443/tcp -> e, f, g", "dns 10.9.9.9:53/udp -> h, i",
+            "web 10.9.9.9:80/tcp -> a, b, c w3, d", "six [2001:db8::9]:443/tcp -> e, f, g",
+            "dns 10.9.9.9:53/udp -> h, i",
             "source 10.9.9.8:any/tcp -> j, k, l", "large [2001:db8::8]:any/udp -> m, n, o",
         ]
         let after = [
-            "web 10.9.9.9:80/tcp -> a, c w3, d, z", "six [2001:db8::9]:443/tcp -> e, f, g", "dns 10.9.9.9:53/udp -> h, i, y",
+            "web 10.9.9.9:80/tcp -> a, c w3, d, z", "six [2001:db8::9]:443/tcp -> e, f, g",
+            "dns 10.9.9.9:53/udp -> h, i, y",
             "source 10.9.9.8:any/tcp -> j, k, l, x", "large [2001:db8::8]:any/udp -> m, n",
         ]
         let bench = try Bench()
@@ -58,7 +60,9 @@ import Testing
             let word = wanted(packet, choice, generation)
             let expected = backend(packet, word)
             if word.isUnsettled { unsettled += 1 }
-            if answer.backend != UInt32(expected) || answer.word != word.rawValue { wrong.append("\(packet): \(answer)") }
+            if answer.backend != UInt32(expected) || answer.word != word.rawValue {
+                wrong.append("\(packet): \(answer)")
+            }
             if wrong.count > 3 { break }
         }
         #expect(wrong == [])
@@ -77,7 +81,8 @@ import Testing
         let source =
             vip.address.isIPv4
             ? IPAddress(v4: 0xc000_0000 | UInt32.random(in: 0..<0x0100_0000, using: &random))
-            : IPAddress(high: 0x2001_0db8_0000_0000 | UInt64.random(in: 0..<0x1_0000_0000, using: &random), low: random.next())
+            : IPAddress(
+                high: 0x2001_0db8_0000_0000 | UInt64.random(in: 0..<0x1_0000_0000, using: &random), low: random.next())
         let kind: MadePacket.Kind = vip.transport == .udp ? .udp : Bool.random(using: &random) ? .tcpSYN : .tcpACK
         let port = vip.port == 0 ? UInt16.random(in: 1 ... .max, using: &random) : vip.port
         return MadePacket(

@@ -21,7 +21,8 @@ struct Fleet {
             return DesiredState.Entry(service: service, backends: notation.wanted)
         }
         let next = try Generation.next(
-            desired: DesiredState(entries: entries), previous: generation, settledServices: settled, epoch: 1, seed: seed,
+            desired: DesiredState(entries: entries), previous: generation, settledServices: settled, epoch: 1,
+            seed: seed,
             now: time, allowingEmpty: true)
         if let next { generation = next }
         guard let generation else { throw NotNotation(text: "no services") }
@@ -45,7 +46,9 @@ enum Host {
             interfaces: interfaces, nextHops: Dictionary(addresses.map { ($0, hop) }) { one, _ in one }, down: down)
     }
 
-    static func image(_ generation: Generation, down: Set<BackendID> = [], after old: MapImage? = nil) throws -> MapImage {
+    static func image(_ generation: Generation, down: Set<BackendID> = [], after old: MapImage? = nil) throws
+        -> MapImage
+    {
         try MapImage.image(of: generation, on: view(generation, down: down), after: old)
     }
 }
@@ -53,20 +56,5 @@ enum Host {
 extension Generation {
     func id(_ service: String, _ backend: String) -> BackendID? {
         self.service(named: service)?.backends.first { $0.backend.name == backend }?.id
-    }
-}
-
-/// Random numbers that are the same in every run with one seed.
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ mixed >> 31
     }
 }

@@ -80,7 +80,8 @@ import Testing
         ])
         let icmp = try Host.image(generation).half.entries.filter { $0.protocol == UInt8(PROTOCOL_ICMP.rawValue) }
         #expect(icmp.map { IPAddress($0.address).description } == ["10.9.9.8", "10.9.9.9"])
-        let lowest = generation.services.filter { $0.service.vip.address.description == "10.9.9.9" }.map(\.id.rawValue).min()
+        let lowest = generation.services.filter { $0.service.vip.address.description == "10.9.9.9" }.map(\.id.rawValue)
+            .min()
         #expect(icmp.last?.service == lowest)
     }
 
@@ -103,7 +104,8 @@ import Testing
         var again = Fleet()
         let two = try FleetPart(of: try again.next(["dns [2001:db8::1]:53/udp -> d", "web 10.9.9.9:80/tcp -> b, a"]))
         #expect(one.bytes == two.bytes)
-        let three = try FleetPart(of: try fleet.next(["web 10.9.9.9:80/tcp -> a, b w2", "dns [2001:db8::1]:53/udp -> d"]))
+        let three = try FleetPart(
+            of: try fleet.next(["web 10.9.9.9:80/tcp -> a, b w2", "dns [2001:db8::1]:53/udp -> d"]))
         #expect(one.bytes != three.bytes)
     }
 

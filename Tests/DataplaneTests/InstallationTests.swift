@@ -42,6 +42,23 @@ import Testing
         #expect(try bench.kernel().program?.program.id == program)
     }
 
+    @Test func `where pins are missing the link goes to a program with maps of its own once they are full`() throws {
+        let (bench, wire) = (try Bench(), try Wire())
+        var fleet = Fleet()
+        let generation = try fleet.next(services)
+        _ = try wire.apply(generation, bench.settings)
+        let before = try bench.kernel().program?.program.id
+        try Pin.remove(PinPaths(root: bench.pins.path).map(MAP_EVENTS))
+        let settings = bench.settings
+        let start = try wire.namespace.inside { try Installation(settings).start() }
+        #expect(start.adopted.isEmpty && start.note?.contains(MAP_EVENTS) == true)
+        let report = try wire.apply(generation, bench.settings)
+        #expect(report.attachments.map(\.change) == [.updated])
+        let kernel = try bench.kernel()
+        #expect(kernel.program?.program.id != before)
+        #expect(try Verify.differences(generation, kernel: kernel) == [])
+    }
+
     @Test func `other features are another program by one update of the link, on the same maps`() throws {
         let (bench, wire) = (try Bench(), try Wire())
         var fleet = Fleet()

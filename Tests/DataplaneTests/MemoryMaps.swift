@@ -56,23 +56,32 @@ final class MemoryMaps: KeyedMaps {
     func setPort(_ key: UInt32, to interface: UInt32) { ports[key] = interface }
     func clearPort(_ key: UInt32) { ports[key] = nil }
 
-    /// Plans from what is there and carries out the first `count` steps, all if nil. Answers how many there are.
     @discardableResult
     func apply(_ image: MapImage, steps count: Int? = nil, now: UInt32 = 1000, after: (Plan.Step) -> Void = { _ in })
         throws -> Int
     {
-        let plan = Plan.plan(from: memory.observe(for: image), to: image, now: now)
-        let steps = plan.steps + plan.removals
-        for step in steps.prefix(count ?? steps.count) {
-            try memory.perform(step, grace: {})
-            after(step)
-        }
-        return steps.count
+        try memory.apply(image, steps: count, now: now, after: after)
     }
 
     /// What differs from an image, in words.
     func differences(from image: MapImage) -> [String] {
         Verify(image, memory.observe(for: image)).differences.map(\.description)
+    }
+}
+
+extension MapMemory {
+    /// Plans from what is there and carries out the first `count` steps, all if nil. Answers how many there are.
+    @discardableResult
+    func apply(_ image: MapImage, steps count: Int? = nil, now: UInt32 = 1000, after: (Plan.Step) -> Void = { _ in })
+        throws -> Int
+    {
+        let plan = Plan.plan(from: observe(for: image), to: image, now: now)
+        let steps = plan.steps + plan.removals
+        for step in steps.prefix(count ?? steps.count) {
+            try perform(step, grace: {})
+            after(step)
+        }
+        return steps.count
     }
 }
 

@@ -36,7 +36,9 @@ import Testing
         }
     }
 
-    @Test("a plan cut after every step leaves every VIP with its backends, and a rerun repairs it", arguments: stories.indices)
+    @Test(
+        "a plan cut after every step leaves every VIP with its backends, and a rerun repairs it",
+        arguments: stories.indices)
     func cut(story: Int) throws {
         let generations = try generations(Self.stories[story].steps)
         let images = try generations.map { try Host.image($0) }
@@ -99,14 +101,19 @@ import Testing
     }
 
     @Test func `on another host the slots are the same, from the settled membership`() throws {
-        let generations = try generations([[Self.web], ["web 10.9.9.9:80/tcp -> a, b, c, f"], ["web 10.9.9.9:80/tcp -> a, b, f"]])
+        let generations = try generations([
+            [Self.web], ["web 10.9.9.9:80/tcp -> a, b, c, f"], ["web 10.9.9.9:80/tcp -> a, b, f"],
+        ])
         let image = try Host.image(generations[2])
         let (old, new) = (MemoryMaps(), MemoryMaps())
         for generation in generations { try old.apply(try Host.image(generation)) }
         try new.apply(image)
         let place = image.services[0].place
-        #expect(old.memory.words(of: place).map { $0 & SlotWord(current: 0x7fff, previous: 0, unsettled: false).rawValue }
-            == new.memory.words(of: place).map { $0 & SlotWord(current: 0x7fff, previous: 0, unsettled: false).rawValue })
+        #expect(
+            old.memory.words(of: place).map { $0 & SlotWord(current: 0x7fff, previous: 0, unsettled: false).rawValue }
+                == new.memory.words(of: place).map {
+                    $0 & SlotWord(current: 0x7fff, previous: 0, unsettled: false).rawValue
+                })
         // Where the old host knows of a change it is unsettled towards the same previous backend.
         for (one, other) in zip(old.memory.words(of: place), new.memory.words(of: place)) {
             let (one, other) = (SlotWord(rawValue: one), SlotWord(rawValue: other))
@@ -134,7 +141,9 @@ import Testing
     }
 
     @Test func `records of a backend that is gone are freed, of one that only drains are kept`() throws {
-        let generations = try generations([[Self.web], ["web 10.9.9.9:80/tcp -> a, c"], ["later"], ["web 10.9.9.9:80/tcp -> a, c"]])
+        let generations = try generations([
+            [Self.web], ["web 10.9.9.9:80/tcp -> a, c"], ["later"], ["web 10.9.9.9:80/tcp -> a, c"],
+        ])
         let maps = MemoryMaps()
         try maps.apply(try Host.image(generations[0]))
         let gone = try #require(generations[0].id("web", "b")).rawValue
@@ -148,7 +157,9 @@ import Testing
         #expect(maps.memory.records[9] != 0)
     }
 
-    @Test func `with rehash a backend that is down loses flows and records, and gets its slots back when it is up`() throws {
+    @Test func `with rehash a backend that is down loses flows and records, and gets its slots back when it is up`()
+        throws
+    {
         var fleet = Fleet()
         fleet.adjust = { $0.onDown = .rehash }
         let generation = try fleet.next([Self.web])
@@ -160,7 +171,8 @@ import Testing
         let down = try Host.image(generation, down: [id])
         try maps.apply(down)
         #expect(maps.memory.records[8] == 0)
-        #expect(maps.memory.words(of: down.services[0].place).allSatisfy { SlotWord(rawValue: $0).previous != id.rawValue })
+        #expect(
+            maps.memory.words(of: down.services[0].place).allSatisfy { SlotWord(rawValue: $0).previous != id.rawValue })
         try maps.apply(up)
         #expect(maps.differences(from: up) == [])
         #expect(!maps.memory.backends[Int(id.rawValue)].has(BACKEND_RECORDS_VOID))

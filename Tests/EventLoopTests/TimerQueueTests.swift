@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EventLoop
+import TestSupport
 import Testing
 
 struct TimerQueueTests {
@@ -58,7 +59,7 @@ struct TimerQueueTests {
     }
 
     @Test func `a thousand timers armed, moved and disarmed at random expire sorted`() {
-        var random = SplitMix(state: 7)
+        var random = SplitMix(seed: 7)
         var queue = TimerQueue()
         let timers = (0..<1000).map { _ in queue.add() }
         var expected: [Int: Int64] = [:]
@@ -86,18 +87,5 @@ struct TimerQueueTests {
     ])
     func `durations become whole nanoseconds, the nearest where they do not fit`(duration: Duration, expected: Int64) {
         #expect(duration.wholeNanoseconds == expected)
-    }
-}
-
-/// Numbers that look random and are the same on every run.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-        return value ^ value >> 31
     }
 }

@@ -2,6 +2,7 @@
 
 import CDataplane
 import Model
+import TestSupport
 import Testing
 
 @Suite struct PlacementTests {

@@ -29,7 +29,7 @@ extension Array where Element == UInt8 {
     }
 
     var hexadecimal: String {
-        let digits = Array<Character>("0123456789abcdef")
+        let digits = [Character]("0123456789abcdef")
         return String(flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
     }
 }

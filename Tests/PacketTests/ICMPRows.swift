@@ -11,46 +11,70 @@ extension Row {
         echo("an echo request of 1,500 bytes", ping().sized(1500)),
         echo("an echo request with options", ping().with { $0.options = [1, 1, 1, 0] }),
         echo("an echo request with TTL 1", ping().with { $0.ttl = 1 }),
-        echo("an echo request with TTL 255 and DSCP", ping().with { $0.ttl = 255; $0.tos = 0x88 }),
+        echo(
+            "an echo request with TTL 255 and DSCP",
+            ping().with {
+                $0.ttl = 255
+                $0.tos = 0x88
+            }),
         echo("the answer keeps the request's tag", ping().with { $0.link.tags = [.init(control: 12)] }),
         echo("and both of two", ping().with { $0.link.tags = [.init(kind: 0x88a8, control: 5), .init(control: 12)] }),
         echo("and its padding", ping(payload: 4).with { $0.trailer = .counting(14) }),
-        echo("an echo request to a service without backends", .icmp(client, to: "203.0.113.8", 8, payload: .counting(9)),
+        echo(
+            "an echo request to a service without backends", .icmp(client, to: "203.0.113.8", 8, payload: .counting(9)),
             "nobody"),
         echo("an echo request of several buffers", ping().sized(5000)),
         echo("an echo request over IPv6", ping6()),
         echo("an echo request over IPv6 of odd length", ping6(payload: 57)),
         echo("an echo request over IPv6 behind an extension header", ping6().with { $0.extensions = [.options(0)] }),
-        echo("an echo request over IPv6 with a tag and a hop limit of 1",
-            ping6().with { $0.link.tags = [.init(control: 12)]; $0.ttl = 1 }),
+        echo(
+            "an echo request over IPv6 with a tag and a hop limit of 1",
+            ping6().with {
+                $0.link.tags = [.init(control: 12)]
+                $0.ttl = 1
+            }),
         Row("an echo request when this second's answers are spent", ping(), .dropped(REASON_ECHO_LIMITED), shared) {
             $0.spendAnswers()
         },
-        Row("an IPv6 echo request when this second's answers are spent", ping6(), .dropped(REASON_ECHO_LIMITED), shared6) {
+        Row(
+            "an IPv6 echo request when this second's answers are spent", ping6(), .dropped(REASON_ECHO_LIMITED), shared6
+        ) {
             $0.spendAnswers()
         },
-        Row("an echo request from the VIP itself", .icmp("203.0.113.1", to: "203.0.113.1", 8, payload: .counting(8)),
+        Row(
+            "an echo request from the VIP itself", .icmp("203.0.113.1", to: "203.0.113.1", 8, payload: .counting(8)),
             .dropped(REASON_SOURCE_LAND), shared),
-        Row("an echo reply is the host's", .icmp(client, to: "203.0.113.1", 0, payload: .counting(8)),
+        Row(
+            "an echo reply is the host's", .icmp(client, to: "203.0.113.1", 0, payload: .counting(8)),
             .passed(REASON_ICMP_PASSED), shared),
-        Row("a timestamp request is the host's", .icmp(client, to: "203.0.113.1", 13, payload: .counting(12)),
+        Row(
+            "a timestamp request is the host's", .icmp(client, to: "203.0.113.1", 13, payload: .counting(12)),
             .passed(REASON_ICMP_PASSED), shared),
-        Row("an ICMP redirect is the host's", .icmp(client, to: "203.0.113.1", 5, payload: web().answer().bytes),
+        Row(
+            "an ICMP redirect is the host's", .icmp(client, to: "203.0.113.1", 5, payload: web().answer().bytes),
             .passed(REASON_ICMP_PASSED), shared),
-        Row("a neighbour solicitation for the VIP is the host's", .icmp(client6, to: "2001:db8:1::1", 135, payload: .counting(24)),
+        Row(
+            "a neighbour solicitation for the VIP is the host's",
+            .icmp(client6, to: "2001:db8:1::1", 135, payload: .counting(24)),
             .passed(REASON_ICMP_PASSED), shared6),
-        Row("an ICMP header of seven bytes", .raw(client, to: "203.0.113.1", 1, [8, 0, 0, 0, 0, 0, 0]),
+        Row(
+            "an ICMP header of seven bytes", .raw(client, to: "203.0.113.1", 1, [8, 0, 0, 0, 0, 0, 0]),
             .dropped(REASON_TRUNCATED), shared),
-        Row("an ICMPv6 header of seven bytes", .raw(client6, to: "2001:db8:1::1", 58, [128, 0, 0, 0, 0, 0, 0]),
+        Row(
+            "an ICMPv6 header of seven bytes", .raw(client6, to: "2001:db8:1::1", 58, [128, 0, 0, 0, 0, 0, 0]),
             .dropped(REASON_TRUNCATED), shared6),
-        Row("ICMPv6 over IPv4 is another protocol", .raw(client, to: "203.0.113.1", 58, .counting(40)),
+        Row(
+            "ICMPv6 over IPv4 is another protocol", .raw(client, to: "203.0.113.1", 58, .counting(40)),
             .passed(REASON_NOT_VIP), shared),
-        Row("the first fragment of an echo request is the host's", ping(payload: 200).fragments(at: 96).first,
+        Row(
+            "the first fragment of an echo request is the host's", ping(payload: 200).fragments(at: 96).first,
             .passed(REASON_ICMP_PASSED), shared),
         Row("and so is a later one", ping(payload: 200).fragments(at: 96).later, .passed(REASON_ICMP_PASSED), shared),
-        Row("the first fragment of an IPv6 echo request is the host's", ping6(payload: 200).fragments(at: 96).first,
+        Row(
+            "the first fragment of an IPv6 echo request is the host's", ping6(payload: 200).fragments(at: 96).first,
             .passed(REASON_ICMP_PASSED), shared6),
-        Row("and so is a later one over IPv6", ping6(payload: 200).fragments(at: 96).later,
+        Row(
+            "and so is a later one over IPv6", ping6(payload: 200).fragments(at: 96).later,
             .passed(REASON_ICMP_PASSED), shared6),
     ]
 
@@ -60,80 +84,121 @@ extension Row {
         relayed("port unreachable", error(3, 3), "web", web()),
         relayed("time exceeded", error(11, 0), "web", web()),
         relayed("a parameter problem", error(12, 0), "web", web()),
-        relayed("an error that quotes no more than eight bytes",
+        relayed(
+            "an error that quotes no more than eight bytes",
             error(3, 4, mtu: 1400, quoting: Array(web().answer().bytes.prefix(28))), "web", web()),
-        relayed("an error that quotes all of a large packet",
+        relayed(
+            "an error that quotes all of a large packet",
             error(3, 4, mtu: 1400, quoting: web().answer(payload: 1000).bytes), "web", web()),
-        relayed("an error about a packet with options", error(3, 4, mtu: 1400, quoting: web().answer().with {
-            $0.options = .init(repeating: 1, count: 40)
-        }.bytes), "web", web()),
-        relayed("an error about a first fragment", error(11, 1, quoting: web().answer(payload: 100).fragments(at: 64).first.bytes),
+        relayed(
+            "an error about a packet with options",
+            error(
+                3, 4, mtu: 1400,
+                quoting: web().answer().with {
+                    $0.options = .init(repeating: 1, count: 40)
+                }.bytes), "web", web()),
+        relayed(
+            "an error about a first fragment",
+            error(11, 1, quoting: web().answer(payload: 100).fragments(at: 64).first.bytes),
             "web", web()),
         relayed("an error about UDP", error(3, 3, quoting: dns.answer().bytes), "dns", dns),
-        relayed("an error with a tag", error(3, 4, mtu: 1400).with { $0.link.tags = [.init(control: 9)] }, "web", web()),
-        relayed("an error with options of its own", error(3, 4, mtu: 1400).with { $0.options = [1, 1, 1, 0] }, "web", web()),
-        relayed("an error about any port",
+        relayed(
+            "an error with a tag", error(3, 4, mtu: 1400).with { $0.link.tags = [.init(control: 9)] }, "web", web()),
+        relayed(
+            "an error with options of its own", error(3, 4, mtu: 1400).with { $0.options = [1, 1, 1, 0] }, "web", web()),
+        relayed(
+            "an error about any port",
             .icmp("192.0.2.254", to: "203.0.113.2", 3, 4, rest: 1400, payload: vip(2, 8080).answer().bytes),
             "any", vip(2, 8080)),
-        relayed("an error about a client whose address alone counts",
+        relayed(
+            "an error about a client whose address alone counts",
             .icmp("192.0.2.254", to: "203.0.113.9", 3, 4, rest: 1400, payload: vip(9).answer().bytes), "sticky", vip(9)),
-        relayed("an error goes by GUE",
+        relayed(
+            "an error goes by GUE",
             .icmp("192.0.2.254", to: "203.0.113.4", 3, 4, rest: 1400, payload: vip(4, 443).answer().bytes),
             "gue", vip(4, 443)),
-        relayed("an error goes by L2",
+        relayed(
+            "an error goes by L2",
             .icmp("192.0.2.254", to: "203.0.113.6", 3, 4, rest: 1400, payload: vip(6).answer().bytes), "wire", vip(6)),
         relayed("packet too big", error6(2, mtu: 1400), "web6", web6()),
         relayed("packet too big, to the least that every network carries", error6(2, mtu: 1280), "web6", web6()),
         relayed("an IPv6 destination that cannot be reached", error6(1), "web6", web6()),
         relayed("an IPv6 hop limit that is exceeded", error6(3), "web6", web6()),
         relayed("an IPv6 parameter problem", error6(4), "web6", web6()),
-        relayed("an IPv6 error about a first fragment",
+        relayed(
+            "an IPv6 error about a first fragment",
             error6(2, mtu: 1400, quoting: web6().answer(payload: 100).fragments(at: 64).first.bytes), "web6", web6()),
-        relayed("an IPv6 error behind an extension header",
+        relayed(
+            "an IPv6 error behind an extension header",
             error6(2, mtu: 1400).with { $0.extensions = [.options(0)] }, "web6", web6()),
-        Row("an error about this host's own service", .icmp(
-            "192.0.2.254", to: "203.0.113.7", 3, 4, rest: 1400, payload: vip(7).answer().bytes), .delivered, "own",
+        Row(
+            "an error about this host's own service",
+            .icmp(
+                "192.0.2.254", to: "203.0.113.7", 3, 4, rest: 1400, payload: vip(7).answer().bytes), .delivered, "own",
             flow: vip(7)),
-        Row("fragmentation needed to less than 576 bytes", error(3, 4, mtu: 575), .dropped(REASON_ICMP_SMALL_MTU), shared),
+        Row(
+            "fragmentation needed to less than 576 bytes", error(3, 4, mtu: 575), .dropped(REASON_ICMP_SMALL_MTU),
+            shared),
         Row("fragmentation needed to nothing", error(3, 4, mtu: 0), .dropped(REASON_ICMP_SMALL_MTU), shared),
         Row("packet too big for less than 1,280 bytes", error6(2, mtu: 1279), .dropped(REASON_ICMP_SMALL_MTU), shared6),
-        Row("an error that quotes nothing", error(3, 4, mtu: 1400, quoting: []), .dropped(REASON_ICMP_BAD_INNER), shared),
-        Row("an error that quotes half a header", error(3, 4, mtu: 1400, quoting: Array(web().answer().bytes.prefix(19))),
+        Row(
+            "an error that quotes nothing", error(3, 4, mtu: 1400, quoting: []), .dropped(REASON_ICMP_BAD_INNER), shared
+        ),
+        Row(
+            "an error that quotes half a header",
+            error(3, 4, mtu: 1400, quoting: Array(web().answer().bytes.prefix(19))),
             .dropped(REASON_ICMP_BAD_INNER), shared),
-        Row("an error that quotes no ports", error(3, 4, mtu: 1400, quoting: Array(web().answer().bytes.prefix(23))),
+        Row(
+            "an error that quotes no ports", error(3, 4, mtu: 1400, quoting: Array(web().answer().bytes.prefix(23))),
             .dropped(REASON_ICMP_BAD_INNER), shared),
-        Row("an error whose frame goes on where its packet has ended",
+        Row(
+            "an error whose frame goes on where its packet has ended",
             error(3, 4, mtu: 1400, quoting: web().answer().bytes).with { $0.length = 28 },
             .dropped(REASON_ICMP_BAD_INNER), shared),
-        Row("an error about a packet that the VIP did not send",
+        Row(
+            "an error about a packet that the VIP did not send",
             error(3, 4, mtu: 1400, quoting: Packet.tcp("203.0.113.2", 443, to: client, 40000).bytes),
             .dropped(REASON_ICMP_BAD_INNER), shared),
-        Row("an error about a packet of a port that is no VIP's",
+        Row(
+            "an error about a packet of a port that is no VIP's",
             error(3, 4, mtu: 1400, quoting: Packet.tcp("203.0.113.1", 444, to: client, 40000).bytes),
             .dropped(REASON_ICMP_BAD_INNER), shared),
-        Row("an error about GRE", error(3, 4, mtu: 1400, quoting: Packet.raw("203.0.113.1", to: client, 47, .counting(40)).bytes),
+        Row(
+            "an error about GRE",
+            error(3, 4, mtu: 1400, quoting: Packet.raw("203.0.113.1", to: client, 47, .counting(40)).bytes),
             .dropped(REASON_ICMP_BAD_INNER), shared),
-        Row("an error about a later fragment",
+        Row(
+            "an error about a later fragment",
             error(11, 1, quoting: web().answer(payload: 100).fragments(at: 64).later.bytes),
             .dropped(REASON_ICMP_BAD_INNER), shared),
-        Row("an error about a packet of version 5",
+        Row(
+            "an error about a packet of version 5",
             error(3, 4, mtu: 1400, quoting: web().answer().with { $0.version = 5 }.bytes),
             .dropped(REASON_ICMP_BAD_INNER), shared),
-        Row("an error about IPv6 within IPv4", error(3, 4, mtu: 1400, quoting: web6().answer().bytes),
+        Row(
+            "an error about IPv6 within IPv4", error(3, 4, mtu: 1400, quoting: web6().answer().bytes),
             .dropped(REASON_ICMP_BAD_INNER), shared),
-        Row("an IPv6 error that quotes half a header", error6(2, mtu: 1400, quoting: Array(web6().answer().bytes.prefix(39))),
+        Row(
+            "an IPv6 error that quotes half a header",
+            error6(2, mtu: 1400, quoting: Array(web6().answer().bytes.prefix(39))),
             .dropped(REASON_ICMP_BAD_INNER), shared6),
-        Row("an IPv6 error about a packet that the VIP did not send",
+        Row(
+            "an IPv6 error about a packet that the VIP did not send",
             error6(2, mtu: 1400, quoting: Packet.tcp("2001:db8:1::2", 443, to: client6, 40000).bytes),
             .dropped(REASON_ICMP_BAD_INNER), shared6),
-        Row("an IPv6 error about a later fragment",
+        Row(
+            "an IPv6 error about a later fragment",
             error6(2, mtu: 1400, quoting: web6().answer(payload: 100).fragments(at: 64).later.bytes),
             .dropped(REASON_ICMP_BAD_INNER), shared6),
-        Row("an error about a client that is denied", .icmp(
-            "192.0.2.254", to: "203.0.113.16", 3, 4, rest: 1400,
-            payload: Packet.tcp("198.51.100.200", 9, to: "203.0.113.16", 443).answer().bytes),
+        Row(
+            "an error about a client that is denied",
+            .icmp(
+                "192.0.2.254", to: "203.0.113.16", 3, 4, rest: 1400,
+                payload: Packet.tcp("198.51.100.200", 9, to: "203.0.113.16", 443).answer().bytes),
             .dropped(REASON_DENIED), "guarded"),
-        Row("an error of its own is too large to go on", error(3, 4, mtu: 1400, quoting: web().answer(payload: 1450).bytes),
+        Row(
+            "an error of its own is too large to go on",
+            error(3, 4, mtu: 1400, quoting: web().answer(payload: 1450).bytes),
             .dropped(REASON_TOO_BIG_LIMITED), "web", flow: web()),
     ]
 

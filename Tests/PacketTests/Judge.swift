@@ -20,6 +20,11 @@ struct Judge {
     /// Runs the row for real.
     mutating func run() throws {
         try stage.reset()
+        try runOn()
+    }
+
+    /// Runs it over what the rows before have left.
+    mutating func runOn() throws {
         for packet in row.earlier { _ = try stage.run(packet.frame) }
         try row.prepare?(stage)
         let counted = (stage.serviceCounts(), stage.backendCounts())
@@ -31,13 +36,19 @@ struct Judge {
     /// Runs it as a dry run, by an interface that is not attached.
     mutating func runDry() throws {
         try stage.reset()
+        try runDryOn()
+    }
+
+    /// The same over what is there.
+    mutating func runDryOn() throws {
         let nonce: UInt64 = 0xbeef
         let packet = row.packet.with { $0.link.source = MACAddress(bits: Self.dryRunMAC << 16 | nonce) }
         let traces = stage.traces()
+        let fragments = try stage.fragmentCount()
         let result = try stage.run(packet.frame)
         try checkOutcome(result.verdict, result.data, of: packet)
-        if stage.traces() != traces { faults.append("a dry run left a trace") }
-        if try stage.fragmentCount() != 0 { faults.append("a dry run left a fragment") }
+        for map in traces.changed { faults.append("a dry run left a trace in \(map)") }
+        if try stage.fragmentCount() != fragments { faults.append("a dry run left a fragment") }
         let explanation = stage.maps.explanation[0]
         if explanation.nonce != UInt32(nonce) { faults.append("the explanation is of another run") }
         if explanation.reason != row.reason.rawValue {

@@ -119,7 +119,9 @@ struct Packet: Sendable {
 extension Packet.Extension {
     /// Options for every hop (0), the destination (60), or a routing header (43), of so many units of eight bytes.
     static func options(_ kind: UInt8, units: Int = 1) -> Self {
-        Self(kind: kind, rest: [UInt8(units - 1)] + [1, UInt8(8 * units - 4)] + Array(repeating: 0, count: 8 * units - 4))
+        Self(
+            kind: kind,
+            rest: [UInt8(units - 1)] + [1, UInt8(8 * units - 4)] + Array(repeating: 0, count: 8 * units - 4))
     }
 
     /// RFC 4302, with twelve bytes of check value.
@@ -142,10 +144,13 @@ extension Packet {
             .udp(.init(source: port, destination: vipPort, payload: .counting(payload))))
     }
 
-    static func icmp(_ client: String, to vip: String, _ type: UInt8, _ code: UInt8 = 0, rest: UInt32 = 0, payload: [UInt8] = [])
+    static func icmp(
+        _ client: String, to vip: String, _ type: UInt8, _ code: UInt8 = 0, rest: UInt32 = 0, payload: [UInt8] = []
+    )
         -> Packet
     {
-        Packet(from: address(client), to: address(vip), .icmp(.init(type: type, code: code, rest: rest, payload: payload)))
+        Packet(
+            from: address(client), to: address(vip), .icmp(.init(type: type, code: code, rest: rest, payload: payload)))
     }
 
     /// A bare IP packet of another protocol.

@@ -11,13 +11,13 @@ import Testing
 @Suite(.serialized, .requires("root", "bpf", "clang")) enum PacketTests {}
 
 extension PacketTests {
-    struct PacketTableTests {
+    @MainActor struct PacketTableTests {
         @Test func `the whole program does with each packet as the table says`() throws {
-            try check(Row.all, on: Stage(features: Self.everything))
+            try check(Row.all, on: Stage.whole())
         }
 
         @Test func `packets leave by the device map where several interfaces are attached`() throws {
-            try check(Row.all, on: Stage(features: Self.everything, attached: [Fleet.edge, Fleet.second]))
+            try check(Row.all, on: Stage.whole(attached: [Fleet.edge, Fleet.second]))
         }
 
         @Test(arguments: [
@@ -32,8 +32,8 @@ extension PacketTests {
         }
 
         @Test func `a dry run says the same of each packet and leaves no trace`() throws {
-            let stage = try Stage(features: Self.everything, attached: [Fleet.second])
-            for row in Row.all where row.isAlone && row.reason != REASON_OTHER_MAC {
+            let stage = try Stage.whole(attached: [Fleet.second])
+            for row in Row.all where row.isAlone && row.isOfAnyInterface {
                 var judge = Judge(row, on: stage)
                 try judge.runDry()
                 report(judge)
@@ -56,15 +56,6 @@ extension PacketTests {
             #expect(Row.all.count >= 110)
         }
 
-        /// All that this kernel takes.
-        static var everything: Features {
-            let kernel = KernelFeatures.probe()
-            var features = Features.all
-            if !kernel.coarseClock { features.remove(.coarseClock) }
-            if !kernel.xdpFragments { features.remove(.fragments) }
-            return features
-        }
-
         private func check(_ rows: [Row], on stage: Stage) throws {
             var count = 0
             for row in rows where try row.applies(to: stage) {
@@ -84,5 +75,6 @@ extension PacketTests {
 }
 
 extension Row {
-    static let all = tcp + ipv4 + ipv6 + links + passed + malformed + sources + access + echo + errors + tooBig + fragments
+    static let all =
+        tcp + ipv4 + ipv6 + links + passed + malformed + sources + access + echo + errors + tooBig + fragments
 }

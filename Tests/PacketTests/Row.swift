@@ -64,6 +64,11 @@ extension Row {
     /// Whether the outcome depends on packets before, or on the maps' state.
     var isAlone: Bool { earlier.isEmpty && prepare == nil }
 
+    /// Whether it says nothing of the interface that the frame comes in by: its address, its MTU.
+    var isOfAnyInterface: Bool {
+        reason != REASON_OTHER_MAC && packet.frame.count - packet.linkLength <= Int(Fleet.edge.mtu)
+    }
+
     /// Whether a program of these features must do as the row says.
     func applies(to stage: Stage) throws -> Bool {
         var needed = needs

@@ -7,15 +7,21 @@ extension Row {
     static let tooBig: [Row] = [
         tooBig("one byte more than fits", web().sized(1481), "web", mtu: 1480),
         tooBig("a full-size packet of Ethernet", web().sized(1500), "web", mtu: 1480),
-        tooBig("a large packet with a tag keeps it", web().sized(1500).with { $0.link.tags = [.init(control: 7)] }, "web",
+        tooBig(
+            "a large packet with a tag keeps it", web().sized(1500).with { $0.link.tags = [.init(control: 7)] }, "web",
             mtu: 1480),
-        tooBig("a large packet with two tags", web().sized(1500).with {
-            $0.link.tags = [.init(kind: 0x88a8, control: 5), .init(control: 7)]
-        }, "web", mtu: 1480),
-        tooBig("a large packet with options, which are quoted", web().with { $0.options = [1, 1, 1, 0] }.sized(1500), "web",
+        tooBig(
+            "a large packet with two tags",
+            web().sized(1500).with {
+                $0.link.tags = [.init(kind: 0x88a8, control: 5), .init(control: 7)]
+            }, "web", mtu: 1480),
+        tooBig(
+            "a large packet with options, which are quoted", web().with { $0.options = [1, 1, 1, 0] }.sized(1500),
+            "web",
             mtu: 1480),
         tooBig("a large packet of other DSCP", web().with { $0.tos = 0xb8 }.sized(1490), "web", mtu: 1480),
-        tooBig("nothing is fragmented here, not even what may be", web().with { $0.mayFragment = true }.sized(1490), "web",
+        tooBig(
+            "nothing is fragmented here, not even what may be", web().with { $0.mayFragment = true }.sized(1490), "web",
             mtu: 1480),
         tooBig("a large packet of UDP", Packet.udp(client, 5353, to: "203.0.113.1", 53).sized(1490), "dns", mtu: 1480),
         tooBig("a large packet for a tunnel of IPv6", vip(3, 443).sized(1461), "mixed", mtu: 1460),
@@ -26,23 +32,33 @@ extension Row {
         tooBig("a large packet on a jumbo way", vip(15).sized(8981), "jumbo", mtu: 8980),
         tooBig("one byte more than fits over IPv6", web6().sized(1461), "web6", mtu: 1460),
         tooBig("a full-size packet over IPv6", web6().sized(1500), "web6", mtu: 1460),
-        tooBig("a large packet over IPv6 with a tag", web6().sized(1500).with { $0.link.tags = [.init(control: 7)] }, "web6",
+        tooBig(
+            "a large packet over IPv6 with a tag", web6().sized(1500).with { $0.link.tags = [.init(control: 7)] },
+            "web6",
             mtu: 1460),
-        tooBig("a large packet with extension headers", web6().with { $0.extensions = [.options(60, units: 3)] }.sized(1470),
+        tooBig(
+            "a large packet with extension headers",
+            web6().with { $0.extensions = [.options(60, units: 3)] }.sized(1470),
             "web6", mtu: 1460),
         tooBig("a large packet for IPv6 in GUE", vip6(4).sized(1449), "gue6", mtu: 1448),
         tooBig("a large packet for L2 over IPv6", vip6(6, 80).sized(1501), "wire6", mtu: 1500),
         tooBig("a packet of several buffers over IPv6", web6().sized(6000), "web6", mtu: 1460),
-        Row("a large packet when this second's answers are spent", web().sized(1500), .dropped(REASON_TOO_BIG_LIMITED),
-            "web") { $0.spendAnswers() },
-        Row("a large IPv6 packet when this second's answers are spent", web6().sized(1500),
-            .dropped(REASON_TOO_BIG_LIMITED), "web6") { $0.spendAnswers() },
+        Row(
+            "a large packet when this second's answers are spent", web().sized(1500), .dropped(REASON_TOO_BIG_LIMITED),
+            "web"
+        ) { $0.spendAnswers() },
+        Row(
+            "a large IPv6 packet when this second's answers are spent", web6().sized(1500),
+            .dropped(REASON_TOO_BIG_LIMITED), "web6"
+        ) { $0.spendAnswers() },
     ]
 
     static let fragments: [Row] = [
-        Row("a first fragment goes by its ports", web(payload: 200).fragments(at: 120).first,
+        Row(
+            "a first fragment goes by its ports", web(payload: 200).fragments(at: 120).first,
             .forwarded(REASON_SETTLED), "web", flow: web()),
-        Row("a first fragment that begins a connection", web(.syn, payload: 200).fragments(at: 120).first,
+        Row(
+            "a first fragment that begins a connection", web(.syn, payload: 200).fragments(at: 120).first,
             .forwarded(REASON_NEW), "web", flow: web()),
         later("a later one follows it", web(payload: 200), "web"),
         later("a later fragment of UDP", Packet.udp(client, 5353, to: "203.0.113.1", 53, payload: 200), "dns"),
@@ -51,50 +67,81 @@ extension Row {
         later("a later fragment to any port", vip(2, 8080, payload: 200), "any"),
         later("a later fragment in IPv6", vip(3, 443, payload: 200), "mixed"),
         later("a later fragment over IPv6", web6(payload: 200), "web6"),
-        later("a later fragment of UDP over IPv6", Packet.udp(client6, 5353, to: "2001:db8:1::1", 53, payload: 200), "dns6"),
-        later("a later fragment behind options for every hop",
+        later(
+            "a later fragment of UDP over IPv6", Packet.udp(client6, 5353, to: "2001:db8:1::1", 53, payload: 200),
+            "dns6"),
+        later(
+            "a later fragment behind options for every hop",
             web6(payload: 200).with { $0.extensions = [.options(0)] }, "web6"),
-        Row("one in the middle", middle(web(payload: 400)), .forwarded(REASON_LATER_FRAGMENT), "web", flow: web(),
+        Row(
+            "one in the middle", middle(web(payload: 400)), .forwarded(REASON_LATER_FRAGMENT), "web", flow: web(),
             after: [web(payload: 400).fragments(at: 120).first]),
-        Row("one that comes twice", web(payload: 200).fragments(at: 120).later, .forwarded(REASON_LATER_FRAGMENT), "web",
-            flow: web(), after: [web(payload: 200).fragments(at: 120).first, web(payload: 200).fragments(at: 120).later]),
-        Row("a later fragment of this host's own service", vip(7, payload: 200).fragments(at: 120).later, .delivered,
+        Row(
+            "one that comes twice", web(payload: 200).fragments(at: 120).later, .forwarded(REASON_LATER_FRAGMENT),
+            "web",
+            flow: web(),
+            after: [web(payload: 200).fragments(at: 120).first, web(payload: 200).fragments(at: 120).later]),
+        Row(
+            "a later fragment of this host's own service", vip(7, payload: 200).fragments(at: 120).later, .delivered,
             "own", flow: vip(7), after: [vip(7, payload: 200).fragments(at: 120).first]),
-        Row("one that precedes its first", web(payload: 200).fragments(at: 120).later,
+        Row(
+            "one that precedes its first", web(payload: 200).fragments(at: 120).later,
             .dropped(REASON_FRAGMENT_WITHOUT_FIRST), shared),
-        Row("one that precedes its first over IPv6", web6(payload: 200).fragments(at: 120).later,
+        Row(
+            "one that precedes its first over IPv6", web6(payload: 200).fragments(at: 120).later,
             .dropped(REASON_FRAGMENT_WITHOUT_FIRST), shared6),
-        Row("one of another packet", web(payload: 200).fragments(at: 120).later.with { $0.identification = 9 },
+        Row(
+            "one of another packet", web(payload: 200).fragments(at: 120).later.with { $0.identification = 9 },
             .dropped(REASON_FRAGMENT_WITHOUT_FIRST), shared, after: [web(payload: 200).fragments(at: 120).first]),
-        Row("one of another source", web(payload: 200).fragments(at: 120).later.with {
-            $0.source = Packet.address("198.51.100.8")
-        }, .dropped(REASON_FRAGMENT_WITHOUT_FIRST), shared, after: [web(payload: 200).fragments(at: 120).first]),
-        Row("one to another VIP", web(payload: 200).fragments(at: 120).later.with {
-            $0.destination = Packet.address("203.0.113.10")
-        }, .dropped(REASON_FRAGMENT_WITHOUT_FIRST), "medium", after: [web(payload: 200).fragments(at: 120).first]),
-        Row("one of another protocol", Packet.udp(client, 1, to: "203.0.113.1", 53, payload: 200).fragments(at: 120).later,
+        Row(
+            "one of another source",
+            web(payload: 200).fragments(at: 120).later.with {
+                $0.source = Packet.address("198.51.100.8")
+            }, .dropped(REASON_FRAGMENT_WITHOUT_FIRST), shared, after: [web(payload: 200).fragments(at: 120).first]),
+        Row(
+            "one to another VIP",
+            web(payload: 200).fragments(at: 120).later.with {
+                $0.destination = Packet.address("203.0.113.10")
+            }, .dropped(REASON_FRAGMENT_WITHOUT_FIRST), "medium", after: [web(payload: 200).fragments(at: 120).first]),
+        Row(
+            "one of another protocol",
+            Packet.udp(client, 1, to: "203.0.113.1", 53, payload: 200).fragments(at: 120).later,
             .dropped(REASON_FRAGMENT_WITHOUT_FIRST), shared, after: [web(payload: 200).fragments(at: 120).first]),
-        Row("one more than a second late", web(payload: 200).fragments(at: 120).later,
-            .dropped(REASON_FRAGMENT_WITHOUT_FIRST), shared, after: [web(payload: 200).fragments(at: 120).first]) {
-                try $0.ageFragments(by: .milliseconds(1100))
-            },
-        Row("one half a second late", web(payload: 200).fragments(at: 120).later, .forwarded(REASON_LATER_FRAGMENT), "web",
-            flow: web(), after: [web(payload: 200).fragments(at: 120).first]) {
-                try $0.ageFragments(by: .milliseconds(500))
-            },
-        Row("a first fragment too short for a TCP header", web(payload: 200).fragments(at: 16).first,
+        Row(
+            "one more than a second late", web(payload: 200).fragments(at: 120).later,
+            .dropped(REASON_FRAGMENT_WITHOUT_FIRST), shared, after: [web(payload: 200).fragments(at: 120).first]
+        ) {
+            try $0.ageFragments(by: .milliseconds(1100))
+        },
+        Row(
+            "one half a second late", web(payload: 200).fragments(at: 120).later, .forwarded(REASON_LATER_FRAGMENT),
+            "web",
+            flow: web(), after: [web(payload: 200).fragments(at: 120).first]
+        ) {
+            try $0.ageFragments(by: .milliseconds(500))
+        },
+        Row(
+            "a first fragment too short for a TCP header", web(payload: 200).fragments(at: 16).first,
             .dropped(REASON_TRUNCATED), shared),
-        Row("a first fragment of UDP's header alone",
+        Row(
+            "a first fragment of UDP's header alone",
             Packet.udp(client, 5353, to: "203.0.113.1", 53, payload: 200).fragments(at: 8).first,
             .forwarded(REASON_SETTLED), "dns", flow: .udp(client, 5353, to: "203.0.113.1", 53)),
-        Row("a first fragment of another port", Packet.tcp(client, 1, to: "203.0.113.1", 444, payload: 200)
-            .fragments(at: 120).first, .passed(REASON_NOT_VIP)),
-        Row("a later fragment that is too large", web(payload: 3000).fragments(at: 1400).later.with {
-            $0.transport = .raw(6, .counting(1480))
-        }, .dropped(REASON_TOO_BIG_LIMITED), "web", after: [web(payload: 3000).fragments(at: 1400).first]),
-        Row("a first fragment whose transport lies behind options for the destination", split.first,
+        Row(
+            "a first fragment of another port",
+            Packet.tcp(client, 1, to: "203.0.113.1", 444, payload: 200)
+                .fragments(at: 120).first, .passed(REASON_NOT_VIP)),
+        Row(
+            "a later fragment that is too large",
+            web(payload: 3000).fragments(at: 1400).later.with {
+                $0.transport = .raw(6, .counting(1480))
+            }, .dropped(REASON_TOO_BIG_LIMITED), "web", after: [web(payload: 3000).fragments(at: 1400).first]),
+        Row(
+            "a first fragment whose transport lies behind options for the destination", split.first,
             .forwarded(REASON_SETTLED), "web6", flow: web6()),
-        Row("and its later one", split.later, .forwarded(REASON_LATER_FRAGMENT), "web6", flow: web6(), after: [split.first]),
+        Row(
+            "and its later one", split.later, .forwarded(REASON_LATER_FRAGMENT), "web6", flow: web6(),
+            after: [split.first]),
     ]
 
     /// The packet is answered with the largest size that would fit.
@@ -126,7 +173,9 @@ extension Row {
 
     /// An IPv6 packet whose destination options are fragmented, too.
     private static let split: (first: Packet, later: Packet) = {
-        func fragment(_ field: UInt16) -> Packet.Extension { .init(kind: 44, rest: [0] + [UInt8](field) + [0, 0, 0, 7]) }
+        func fragment(_ field: UInt16) -> Packet.Extension {
+            .init(kind: 44, rest: [0] + [UInt8](field) + [0, 0, 0, 7])
+        }
         let whole = web6(payload: 200)
         let bytes = whole.transport.bytes(from: whole.source, to: whole.destination)
         return (

@@ -17,15 +17,16 @@ final class Stage {
     let image: MapImage
     let tables: Tables
     private let generation: Generation
-    private let pins: PinDirectory
     private let poison: Poison
-    private let states: MappedArray<cpu_state>
-    private let fragments: Map
+    let states: MappedArray<cpu_state>
+    let fragments: Map
 
     init(features: Features, attached: [NetworkInterface] = [Fleet.edge]) throws {
         self.features = features
         self.attached = attached
-        pins = try PinDirectory()
+        // Needed until the maps are open; what runs in a test outlives no process.
+        let pins = try PinDirectory()
+        defer { withExtendedLifetime(pins) {} }
         let paths = PinPaths(root: pins.path)
         try paths.make()
         let cache = try TemporaryDirectory()
@@ -43,6 +44,24 @@ final class Stage {
         _ = try tables.apply(before, epoch: 1, number: 1)
         _ = try tables.apply(image, epoch: 1, number: 2)
         try tables.finish()
+    }
+
+    @MainActor private static var kept: [[NetworkInterface]: Stage] = [:]
+
+    /// The program with all that this kernel takes; one for all tests, as the kernel takes seconds to verify it.
+    @MainActor static func whole(attached: [NetworkInterface] = [Fleet.edge]) throws -> Stage {
+        if let stage = kept[attached] { return stage }
+        let stage = try Stage(features: everything, attached: attached)
+        kept[attached] = stage
+        return stage
+    }
+
+    static var everything: Features {
+        let kernel = KernelFeatures.probe()
+        var features = Features.all
+        if !kernel.coarseClock { features.remove(.coarseClock) }
+        if !kernel.xdpFragments { features.remove(.fragments) }
+        return features
     }
 
     var maps: KernelMaps { tables.maps }
@@ -117,7 +136,7 @@ extension Stage {
     func features(of service: String) throws -> Features {
         var alone = generation
         alone.services.removeAll { $0.service.name != service }
-        return Features.needed(
+        return try Features.needed(
             by: alone, on: HostView(interfaces: [Fleet.edge]), kernel: KernelFeatures.probe()
         ).subtracting([.tracking, .coarseClock, .fragments])
     }
@@ -186,43 +205,53 @@ extension Stage {
         return place.lines.lowerBound + flow.slot(in: place.size) / Int(SLOTS_PER_LINE)
     }
 
-    /// Every word that packets may change: counters, records, lines' times, samples.
-    func traces() -> [[UInt8]] {
-        func bytes<Element>(_ array: MappedArray<Element>) -> [UInt8] { array.withPointer { Array($0) } }
-        return [
-            bytes(maps.serviceCounters), bytes(maps.backendCounters), bytes(maps.records), bytes(maps.lineTimes),
-            bytes(maps.events), bytes(states),
-        ]
+    /// Everything that packets may change, as it is now: counters, records, lines' times, samples, rates. The clock that each
+    /// CPU keeps is no trace.
+    func traces() -> Traces {
+        let rates = MemoryLayout<cpu_state>.offset(of: \.clock_jiffies) ?? 0
+        let perCPU = (0..<states.count).map { cpu in
+            (MAP_CPU_STATE, UnsafeRawBufferPointer(start: states.base + cpu * states.stride, count: rates))
+        }
+        return Traces(
+            [
+                (MAP_SERVICE_COUNTERS, Traces.place(maps.serviceCounters)),
+                (MAP_BACKEND_COUNTERS, Traces.place(maps.backendCounters)), (MAP_RECORDS, Traces.place(maps.records)),
+                (MAP_LINE_TIMES, Traces.place(maps.lineTimes)), (MAP_EVENTS, Traces.place(maps.events)),
+            ] + perCPU)
     }
 }
 
-// MARK: - Circumstances
+/// A copy of maps' memory, to be compared with what it is later.
+final class Traces {
+    private let places: [(name: String, now: UnsafeRawBufferPointer, then: UnsafeMutableRawBufferPointer)]
 
-extension Stage {
-    /// Spends this second's answers of our own on every CPU. Waits for the start of a second, so that it does not end meanwhile.
-    func spendAnswers() {
-        var now = timespec()
-        repeat { clock_gettime(CLOCK_MONOTONIC_COARSE, &now) } while now.tv_nsec > 700_000_000
-        for cpu in 0..<states.count {
-            states[cpu].icmp_second = UInt64(now.tv_sec)
-            states[cpu].icmp_spent = UInt32(ICMP_RATE_PER_SECOND)
+    /// - Parameter places: memory of maps that stay mapped, by the maps' names.
+    init(_ places: [(name: String, memory: UnsafeRawBufferPointer)]) {
+        self.places = places.map { name, memory in
+            let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: memory.count, alignment: 8)
+            copy.copyMemory(from: memory)
+            return (name, memory, copy)
         }
     }
 
-    /// Makes remembered fragments this much older.
-    func ageFragments(by duration: Duration) throws {
-        let nanoseconds = UInt64(duration / .nanoseconds(1))
-        for key in try fragments.keys(as: FragmentKey.self) {
-            guard var fragment = try fragments.lookup(key, as: CDataplane.fragment.self) else { continue }
-            fragment.seen -= nanoseconds
-            try fragments.update(key, fragment)
-        }
+    deinit {
+        for place in places { place.then.deallocate() }
     }
 
-    func fragmentCount() throws -> Int { try fragments.keys(as: FragmentKey.self).count }
+    /// The maps whose memory is another now.
+    var changed: [String] {
+        places.filter { place in
+            guard let now = place.now.baseAddress, let then = place.then.baseAddress else { return false }
+            return memcmp(now, then, place.now.count) != 0
+        }.map(\.name)
+    }
+
+    static func place<Element>(_ array: MappedArray<Element>) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: array.base, count: array.stride * array.count)
+    }
 }
 
 /// The bytes of a `fragment_key`, which Swift does not take for plain ones.
-private struct FragmentKey: BitwiseCopyable {
+struct FragmentKey: BitwiseCopyable {
     var words: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
 }

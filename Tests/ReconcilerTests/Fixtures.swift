@@ -45,7 +45,7 @@ func text(_ generation: Generation) -> String {
         let backends = service.backends.map { $0.backend.name + ($0.state == .draining ? " draining" : "") }
         return "\(service.service.name): \(backends.joined(separator: ", "))"
     }
-    return "\(generation.epoch)/\(generation.number) \(services.joined(separator: "; "))"
+    return "\(generation.epoch).\(generation.number) \(services.joined(separator: "; "))"
 }
 
 /// Seconds of uptime; UTC is 1,000 seconds ahead.

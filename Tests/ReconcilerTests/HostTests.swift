@@ -21,32 +21,32 @@ struct HostTests {
         var host = Host()
         let first = try publication("a, b")
         _ = host.handle(.nextHops(hops(for: first)), at: at(0))
-        #expect(text(host.handle(.offered(first), at: at(0))) == ["persist 1/1"])
+        #expect(text(host.handle(.offered(first), at: at(0))) == ["persist 1.1"])
         #expect(host.highWater == nil)
-        #expect(text(host.handle(.persisted(first.mark), at: at(0))) == ["watch 1/1", "apply 1/1"])
+        #expect(text(host.handle(.persisted(first.mark), at: at(0))) == ["watch 1.1", "apply 1.1"])
         #expect(host.highWater == mark(1, 1))
     }
 
     @Test func `what was kept runs first, with what was down`() throws {
         let kept = try publication("a, b")
         var host = Host(kept: kept, highWater: kept.mark, down: [BackendName(service: "web", backend: "b"): 900])
-        #expect(text(host.handle(.started, at: at(10))) == ["watch 1/1 less b", "wait 12"])
-        #expect(text(host.handle(.nextHops(hops(for: kept)), at: at(10.2))) == ["apply 1/1 less b"])
+        #expect(text(host.handle(.started, at: at(10))) == ["watch 1.1 less b", "wait 12"])
+        #expect(text(host.handle(.nextHops(hops(for: kept)), at: at(10.2))) == ["apply 1.1 less b"])
     }
 
     @Test func `a backend without next hop holds a generation up no longer than patience`() throws {
         let kept = try publication("a, b")
         var host = Host(kept: kept)
-        #expect(text(host.handle(.started, at: at(10))) == ["watch 1/1", "wait 12"])
+        #expect(text(host.handle(.started, at: at(10))) == ["watch 1.1", "wait 12"])
         #expect(text(host.handle(.nextHops([:]), at: at(10.2))) == ["wait 12"])
-        #expect(text(host.handle(.tick, at: at(12))) == ["apply 1/1"])
+        #expect(text(host.handle(.tick, at: at(12))) == ["apply 1.1"])
     }
 
     @Test func `services of this host's own sockets wait for no next hop`() throws {
         var host = Host()
         let local = try publication(document("a, b", forwarding: .local))
         _ = host.handle(.offered(local), at: at(0))
-        #expect(text(host.handle(.persisted(local.mark), at: at(0))) == ["watch 1/1", "apply 1/1"])
+        #expect(text(host.handle(.persisted(local.mark), at: at(0))) == ["watch 1.1", "apply 1.1"])
     }
 
     @Test func `a generation below the high-water mark is refused, whatever its number`() throws {
@@ -54,7 +54,7 @@ struct HostTests {
         #expect(text(host.handle(.offered(try publication("a", epoch: 2, number: 6)), at: at(1))) == ["wait 30"])
         #expect(text(host.handle(.offered(try publication("a", epoch: 1, number: 9)), at: at(1))) == ["wait 30"])
         #expect(host.counts.refused == 2)
-        #expect(host.problems.offer?.contains("1/9") == true)
+        #expect(host.problems.offer?.contains("1.9") == true)
         #expect(host.current?.mark == mark(2, 7))
     }
 
@@ -79,7 +79,7 @@ struct HostTests {
         let first = try publication("a, b")
         var host = running(first)
         let second = try publication("a", number: 2)
-        #expect(text(host.handle(.offered(second), at: at(1))) == ["persist 1/2", "wait 30"])
+        #expect(text(host.handle(.offered(second), at: at(1))) == ["persist 1.2", "wait 30"])
         #expect(host.counts.wrongPredecessors == 1)
         let third = try publication("a, b", number: 3, after: second)
         _ = host.handle(.offered(third), at: at(1))
@@ -93,16 +93,16 @@ struct HostTests {
         #expect(text(host.handle(.offered(try publication("b", number: 3, after: first)), at: at(1))) == ["wait 30"])
         #expect(text(host.handle(.offered(try publication("a, b", number: 4, after: first)), at: at(1))) == ["wait 30"])
         let actions = text(host.handle(.persisted(mark(1, 2)), at: at(1)))
-        #expect(actions == ["watch 1/2", "apply 1/2", "persist 1/4"])
+        #expect(actions == ["watch 1.2", "apply 1.2", "persist 1.4"])
     }
 
     @Test func `of what came while one was applied the last one counts`() throws {
         let first = try publication("a, b, c")
         var host = running(first)
-        #expect(text(host.handle(.down(names("a")), at: at(1))) == ["remember a", "apply 1/1 less a"])
+        #expect(text(host.handle(.down(names("a")), at: at(1))) == ["remember a", "apply 1.1 less a"])
         #expect(text(host.handle(.down(names("a", "b")), at: at(1))) == ["remember a b"])
         #expect(text(host.handle(.down(names("b")), at: at(1))) == ["remember b"])
-        #expect(text(host.handle(.applied(AppliedReport()), at: at(1.1))) == ["apply 1/1 less b"])
+        #expect(text(host.handle(.applied(AppliedReport()), at: at(1.1))) == ["apply 1.1 less b"])
     }
 
     @Test func `a dead backend goes while the next generation is still on its way to the disk`() throws {
@@ -110,7 +110,7 @@ struct HostTests {
         var host = running(first)
         let second = try publication("a, b, c", number: 2, after: first)
         _ = host.handle(.offered(second), at: at(1))
-        #expect(text(host.handle(.down(names("a")), at: at(1))) == ["remember a", "apply 1/1 less a"])
+        #expect(text(host.handle(.down(names("a")), at: at(1))) == ["remember a", "apply 1.1 less a"])
     }
 
     @Test func `a full disk stops the next generation and not the removal of a dead backend`() throws {
@@ -120,8 +120,8 @@ struct HostTests {
         let failed = host.handle(.persistFailed("write x: No space left on device"), at: at(1))
         #expect(text(failed) == ["wait 1.5"])
         #expect(host.problems.persist == "write x: No space left on device")
-        #expect(text(host.handle(.down(names("a")), at: at(1.2))) == ["remember a", "apply 1/1 less a", "wait 1.5"])
-        #expect(text(host.handle(.tick, at: at(1.5))) == ["persist 1/2"])
+        #expect(text(host.handle(.down(names("a")), at: at(1.2))) == ["remember a", "apply 1.1 less a", "wait 1.5"])
+        #expect(text(host.handle(.tick, at: at(1.5))) == ["persist 1.2"])
         #expect(host.highWater == mark(1, 1))
     }
 
@@ -134,7 +134,7 @@ struct HostTests {
         #expect(text(host.handle(.applyFailed("map full"), at: at(0))) == ["wait 0.5"])
         #expect(host.problems.apply == "map full")
         #expect(text(host.handle(.tick, at: at(0.4))) == ["wait 0.5"])
-        #expect(text(host.handle(.tick, at: at(0.5))) == ["apply 1/1"])
+        #expect(text(host.handle(.tick, at: at(0.5))) == ["apply 1.1"])
         #expect(text(host.handle(.applyFailed("map full"), at: at(0.5))) == ["wait 1.5"])
         _ = host.handle(.tick, at: at(1.5))
         _ = host.handle(.applied(AppliedReport()), at: at(1.6))
@@ -147,12 +147,12 @@ struct HostTests {
         var host = running(first)
         _ = host.handle(.down(names("a")), at: at(1))
         _ = host.handle(.applyFailed("busy"), at: at(1))
-        #expect(text(host.handle(.down(names("b")), at: at(1.1))) == ["remember b", "apply 1/1 less b"])
+        #expect(text(host.handle(.down(names("b")), at: at(1.1))) == ["remember b", "apply 1.1 less b"])
         _ = host.handle(.applyFailed("busy"), at: at(1.1))
         #expect(text(host.handle(.down([]), at: at(1.2))) == ["remember", "wait 2.1"])
         let second = try publication("a, b", number: 2, after: first)
         _ = host.handle(.offered(second), at: at(1.3))
-        #expect(text(host.handle(.persisted(second.mark), at: at(1.3))) == ["watch 1/2", "apply 1/2"])
+        #expect(text(host.handle(.persisted(second.mark), at: at(1.3))) == ["watch 1.2", "apply 1.2"])
     }
 
     @Test func `a backend is down since it was first seen so`() throws {
@@ -176,14 +176,14 @@ struct HostTests {
     @Test func `next hops that change are applied`() throws {
         let first = try publication("a, b")
         var host = running(first)
-        #expect(text(host.handle(.nextHops([:]), at: at(1))) == ["apply 1/1"])
+        #expect(text(host.handle(.nextHops([:]), at: at(1))) == ["apply 1.1"])
         _ = host.handle(.applied(AppliedReport()), at: at(1))
         #expect(text(host.handle(.nextHops([:]), at: at(2))) == ["wait 31"])
     }
 
     @Test func `what was disturbed is applied again`() throws {
         var host = running(try publication("a, b"))
-        #expect(text(host.handle(.disturbed, at: at(1))) == ["apply 1/1"])
+        #expect(text(host.handle(.disturbed, at: at(1))) == ["apply 1.1"])
         _ = host.handle(.applied(AppliedReport()), at: at(1))
         #expect(text(host.handle(.tick, at: at(2))) == ["wait 31"])
     }
@@ -193,9 +193,9 @@ struct HostTests {
         var host = running(first)
         #expect(text(host.handle(.tick, at: at(5))) == ["wait 10"])
         #expect(text(host.handle(.tick, at: at(10))) == ["settle"])
-        #expect(text(host.handle(.settled([]), at: at(10))) == ["report  under 1/1", "wait 20"])
+        #expect(text(host.handle(.settled([]), at: at(10))) == ["report  under 1.1", "wait 20"])
         _ = host.handle(.tick, at: at(20))
-        #expect(text(host.handle(.settled(["web"]), at: at(20))) == ["report web under 1/1"])
+        #expect(text(host.handle(.settled(["web"]), at: at(20))) == ["report web under 1.1"])
         #expect(host.settledServices == ["web"])
         _ = host.handle(.down(names("a")), at: at(30))
         #expect(text(host.handle(.applied(AppliedReport()), at: at(30))) == ["wait 40"])
@@ -215,7 +215,7 @@ struct HostTests {
         var host = Host(kept: nil, highWater: first.mark)
         #expect(text(host.handle(.offered(try publication("a", epoch: 2, number: 6)), at: at(0))) == [])
         #expect(host.counts.refused == 1)
-        #expect(text(host.handle(.offered(first), at: at(0))) == ["persist 2/7"])
+        #expect(text(host.handle(.offered(first), at: at(0))) == ["persist 2.7"])
     }
 
     @Test func `a generation that outlived its mark is the mark`() throws {
@@ -235,13 +235,13 @@ private func text(_ actions: [Host.Action]) -> [String] {
         case .apply(let order): "apply \(pair(order.publication.generation))\(less(order))"
         case .remember(let down): (["remember"] + down.keys.map(\.backend).sorted()).joined(separator: " ")
         case .settle: "settle"
-        case .report(let services, let mark): "report \(list(services)) under \(mark.epoch)/\(mark.number)"
+        case .report(let services, let mark): "report \(list(services)) under \(mark.epoch).\(mark.number)"
         case .wait(let uptime): uptime.map { "wait \(seconds($0))" }
         }
     }
 }
 
-private func pair(_ generation: Generation) -> String { "\(generation.epoch)/\(generation.number)" }
+private func pair(_ generation: Generation) -> String { "\(generation.epoch).\(generation.number)" }
 
 private func list(_ names: some Sequence<String>) -> String { names.sorted().joined(separator: " ") }
 

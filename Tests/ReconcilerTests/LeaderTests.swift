@@ -22,7 +22,7 @@ struct LeaderTests {
         var leader = Leader(seed: 7)
         #expect(leader.handle(.desired(try document("a, b")), at: at(0)) == .wait(until: nil))
         let action = leader.handle(.elected(epoch: 4, stored: nil, kept: nil), at: at(1))
-        #expect(action.text == "publish 4/1 web: a, b")
+        #expect(action.text == "publish 4.1 web: a, b")
         #expect(action.generation?.seed == 7)
     }
 
@@ -34,7 +34,7 @@ struct LeaderTests {
     @Test func `each generation follows the one before it`() throws {
         var (leader, _) = try leader()
         let action = leader.handle(.desired(try document("a, b, c")), at: at(5))
-        #expect(action.text == "publish 1/2 web: a, b, c after 1/1")
+        #expect(action.text == "publish 1.2 web: a, b, c after 1.1")
         #expect(action.generation?.predecessor == "digest-1-1")
     }
 
@@ -42,7 +42,7 @@ struct LeaderTests {
         var (leader, _) = try leader()
         #expect(leader.handle(.desired(try document("a, b, c")), at: at(0.3)) == .wait(until: .seconds(1)))
         #expect(leader.handle(.desired(try document("a, b, d")), at: at(0.6)) == .wait(until: .seconds(1)))
-        #expect(leader.handle(.tick, at: at(1)).text == "publish 1/2 web: a, b, d after 1/1")
+        #expect(leader.handle(.tick, at: at(1)).text == "publish 1.2 web: a, b, d after 1.1")
     }
 
     @Test func `while one is being published the next waits`() throws {
@@ -51,7 +51,7 @@ struct LeaderTests {
         #expect(leader.handle(.desired(try document("a, b, d")), at: at(9)) == .wait(until: nil))
         let published = Publication(generation: first, digest: "digest-1-2")
         let next = leader.handle(.published(published), at: at(9.1))
-        #expect(next.text == "publish 1/3 web: a, b, c draining, d after 1/2")
+        #expect(next.text == "publish 1.3 web: a, b, c draining, d after 1.2")
     }
 
     @Test func `a bad document is reported, and what ran goes on and still drains`() throws {
@@ -64,7 +64,7 @@ struct LeaderTests {
         bad.entries += bad.entries
         #expect(leader.handle(.desired(bad), at: at(7)) == .wait(until: .seconds(15)))
         #expect(leader.problem?.contains("web") == true)
-        #expect(leader.handle(.tick, at: at(15)).text == "publish 1/3 web: a after 1/2")
+        #expect(leader.handle(.tick, at: at(15)).text == "publish 1.3 web: a after 1.2")
         #expect(leader.problem != nil)
     }
 
@@ -86,7 +86,7 @@ struct LeaderTests {
 
         let theirs = try publication("a, b, x", epoch: 2, number: 2, after: first)
         let action = leader.handle(.elected(epoch: 3, stored: theirs, kept: first), at: at(8))
-        #expect(action.text == "publish 3/3 web: a, b, c, x draining after 2/2")
+        #expect(action.text == "publish 3.3 web: a, b, c, x draining after 2.2")
     }
 
     @Test func `a failed write is tried again later and later, with what is newest then`() throws {
@@ -96,7 +96,7 @@ struct LeaderTests {
         #expect(leader.problem == "No space left on device")
         #expect(leader.handle(.desired(try document("a, b, d")), at: at(5.5)) == .wait(until: .seconds(6)))
         let again = leader.handle(.tick, at: at(6))
-        #expect(again.text == "publish 1/2 web: a, b, d after 1/1")
+        #expect(again.text == "publish 1.2 web: a, b, d after 1.1")
         #expect(leader.handle(.failed("No space left on device"), at: at(6)) == .wait(until: .seconds(8)))
         let published = Publication(generation: try #require(again.generation), digest: "digest-1-2")
         _ = leader.handle(.published(published), at: at(8))
@@ -112,7 +112,7 @@ struct LeaderTests {
 
         #expect(leader.handle(.settled(["web"], under: mark(1, 1)), at: at(9)) == .wait(until: .seconds(69)))
         let third = leader.handle(.settled(["web"], under: mark(1, 2)), at: at(9))
-        #expect(third.text == "publish 1/3 web: a, b, c after 1/2")
+        #expect(third.text == "publish 1.3 web: a, b, c after 1.2")
         #expect(third.generation?.services[0].isSettled == true)
     }
 
@@ -120,11 +120,11 @@ struct LeaderTests {
         var (leader, _) = try leader()
         let drain = Override(service: "web", backend: "b", author: "eve", reason: "disk", expiry: 1030)
         let action = leader.handle(.overrides([drain]), at: at(5))
-        #expect(action.text == "publish 1/2 web: a, b draining after 1/1")
+        #expect(action.text == "publish 1.2 web: a, b draining after 1.1")
         let published = Publication(generation: try #require(action.generation), digest: "digest-1-2")
         #expect(leader.handle(.published(published), at: at(5)) == .wait(until: .seconds(6)))
         #expect(leader.handle(.tick, at: at(6)) == .wait(until: .seconds(30)))
-        #expect(leader.handle(.tick, at: at(30)).text == "publish 1/3 web: a, b after 1/2")
+        #expect(leader.handle(.tick, at: at(30)).text == "publish 1.3 web: a, b after 1.2")
     }
 
     @Test func `a store that was put back in time is healed by what this host kept`() throws {
@@ -132,7 +132,7 @@ struct LeaderTests {
         let old = try publication("a", epoch: 1, number: 3)
         let kept = try publication("a, b", epoch: 2, number: 7, after: old)
         let action = leader.handle(.elected(epoch: 3, stored: old, kept: kept), at: at(0))
-        #expect(action.text == "publish 3/8 web: a, b after 1/3")
+        #expect(action.text == "publish 3.8 web: a, b after 1.3")
         #expect(action.generation?.seed == 7)
     }
 
@@ -140,7 +140,7 @@ struct LeaderTests {
         var leader = Leader(seed: 9)
         let kept = try publication("a, b", epoch: 2, number: 7)
         let action = leader.handle(.elected(epoch: 3, stored: nil, kept: kept), at: at(0))
-        #expect(action.text == "publish 3/8 web: a, b")
+        #expect(action.text == "publish 3.8 web: a, b")
     }
 
     @Test func `before any document is read, drains work on what ran last`() throws {
@@ -150,13 +150,13 @@ struct LeaderTests {
         #expect(first == .wait(until: .seconds(60)))
         let drain = Override(service: "web", backend: "b", author: "eve", reason: "disk")
         let action = leader.handle(.overrides([drain]), at: at(5))
-        #expect(action.text == "publish 3/8 web: a, b draining after 2/7")
+        #expect(action.text == "publish 3.8 web: a, b draining after 2.7")
     }
 
     @Test func `what a document had taken out does not come back before the next one is read`() throws {
         let first = try publication("a, b")
         let second = try publication("a", number: 2, after: first)
-        #expect(text(second.generation) == "1/2 web: a, b draining")
+        #expect(text(second.generation) == "1.2 web: a, b draining")
         #expect(DesiredState(asOf: second.generation, overrides: []).entries[0].backends.map(\.name) == ["a"])
         let drain = Override(service: "web", backend: "b", author: "eve", reason: "disk")
         let drained = DesiredState(asOf: second.generation, overrides: [drain])
@@ -170,11 +170,11 @@ extension Leader.Action {
         return generation
     }
 
-    /// `publish 1/2 web: a, b after 1/1`
+    /// `publish 1.2 web: a, b after 1.1`
     fileprivate var text: String {
         switch self {
         case .publish(let generation, let predecessor):
-            let after = predecessor.map { " after \($0.epoch)/\($0.number)" } ?? ""
+            let after = predecessor.map { " after \($0.epoch).\($0.number)" } ?? ""
             return "publish \(ReconcilerTests.text(generation))\(after)"
         case .stand: return "stand"
         case .wait(let uptime): return "wait until \(uptime.map { "\($0)" } ?? "told")"

@@ -15,7 +15,7 @@ struct LocalStoreTests {
 
     init() throws { directory = try TemporaryDirectory() }
 
-    /// A store that holds `a, b` as 1/1 in its first epoch.
+    /// A store that holds `a, b` as 1.1 in its first epoch.
     private func filled() async throws -> (store: LocalStore, publication: Publication) {
         let store = try LocalStore(directory: path)
         let epoch = try await store.lead(above: 0)

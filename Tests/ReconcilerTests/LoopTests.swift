@@ -36,7 +36,7 @@ import Testing
         try await run { reconciler, kernel in
             try await reconciler.propose(document("a, b"))
             let order = await kernel.next { _ in true }
-            #expect(text(order.publication.generation) == "1/1 web: a, b")
+            #expect(text(order.publication.generation) == "1.1 web: a, b")
             #expect(order.nextHops.count == 2)
             let status = await until(reconciler) { $0.applied != nil }
             #expect(status.isLeading && status.leaderEpoch == 1)
@@ -55,7 +55,7 @@ import Testing
         }
         try await run { reconciler, kernel in
             let order = await kernel.next { _ in true }
-            #expect(text(order.publication.generation) == "1/1 web: a, b")
+            #expect(text(order.publication.generation) == "1.1 web: a, b")
             #expect(order.down.count == 1)
             await reconciler.reject(["services.yaml:3:5: unknown key 'backend'"])
             let status = await until(reconciler) { $0.isLeading && $0.applied != nil }
@@ -64,7 +64,7 @@ import Testing
 
             try await reconciler.propose(document("a, b, c"))
             let next = await kernel.next { $0.publication.generation.number == 2 }
-            #expect(text(next.publication.generation) == "2/2 web: a, b, c")
+            #expect(text(next.publication.generation) == "2.2 web: a, b, c")
             #expect(await reconciler.status.problems.isEmpty)
         }
     }
@@ -78,7 +78,7 @@ import Testing
             await #expect(throws: ValidationError.self) { try await reconciler.propose(bad) }
             let status = await until(reconciler) { $0.applied != nil }
             #expect(status.problems.count == 1)
-            #expect(status.applied.map { text($0.generation) } == "1/1 web: a, b")
+            #expect(status.applied.map { text($0.generation) } == "1.1 web: a, b")
         }
     }
 
@@ -89,14 +89,14 @@ import Testing
             _ = await kernel.next { _ in true }
             try await reconciler.drain(drain)
             let order = await kernel.next { $0.publication.generation.number == 2 }
-            #expect(text(order.publication.generation) == "1/2 web: a, b draining")
+            #expect(text(order.publication.generation) == "1.2 web: a, b draining")
         }
         try await run { reconciler, kernel in
             _ = await kernel.next { _ in true }
             #expect(await until(reconciler) { $0.isLeading }.drains == [drain])
             try await reconciler.enable(BackendName(service: "web", backend: "b"))
             let order = await kernel.next { $0.publication.generation.number == 3 }
-            #expect(text(order.publication.generation) == "2/3 web: a, b")
+            #expect(text(order.publication.generation) == "2.3 web: a, b")
         }
     }
 
@@ -147,7 +147,7 @@ import Testing
         try Shell.run("cd \(directory.path) && rm -r store && mv backup store")
         try await run { reconciler, kernel in
             let order = await kernel.next { $0.publication.generation.number == 3 }
-            #expect(text(order.publication.generation) == "3/3 web: a, b, c")
+            #expect(text(order.publication.generation) == "3.3 web: a, b, c")
         }
     }
 
@@ -158,7 +158,7 @@ import Testing
         }
         try Shell.run("truncate -s 9 \(directory.path)/store/current.json")
         try await run { reconciler, kernel in
-            #expect(text(await kernel.next { _ in true }.publication.generation) == "1/1 web: a, b")
+            #expect(text(await kernel.next { _ in true }.publication.generation) == "1.1 web: a, b")
             kernel.down.yield(names("b"))
             _ = await kernel.next { !$0.down.isEmpty }
             let status = await until(reconciler) { $0.problems.count == 2 }

@@ -76,6 +76,7 @@
 #define MAP_EXPLANATION "explanation"	/* ARRAY 1 x struct explanation, mmapable: what the last dry run did */
 #define MAP_DECAP_SOURCES "decap_sources"	/* LPM_TRIE struct prefix_key -> __u32 1: who may send us tunnels */
 #define MAP_DECAP_COUNTERS "decap_count"	/* PERCPU_ARRAY DECAP_COUNT x struct counter */
+#define MAP_PROBE_PORTS "probe_ports"	/* ARRAY PORTS_MAX + 1 x ifindex: by a backend's `port`, where its probes leave */
 
 /* ---- Addresses ------------------------------------------------------------------------------------------------- */
 
@@ -219,9 +220,16 @@ struct backend {
 	struct mac source_mac;
 	struct address source;	/* the outer source prefix, host bits zero; v4-mapped for IPv4 */
 	struct address destination;
-	__u32 checksum;		/* of the outer IPv4 header with length, TOS and the source's host bits zero: a folded 16-bit sum, not inverted */
+	/* Of the outer IPv4 header with length, TOS and the source's host bits zero: a folded 16-bit sum, not inverted. */
+	__u32 checksum;
 	__be32 source_mask;	/* the host bits that the flow fills, in the source's last word */
 };
+
+/* ---- Probes through the tunnel ---------------------------------------------------------------------------------- */
+/* The mark of a socket whose packets leave as a balanced packet to a backend would: PROBE_MARK and the backend's id. */
+
+#define PROBE_MARK 0x51000000U
+#define PROBE_MARK_MASK 0xffff8000U	/* all bits but the id's */
 
 /* ---- Records --------------------------------------------------------------------------------------------------- */
 /*
@@ -230,7 +238,8 @@ struct backend {
  */
 
 #define RECORD_BACKEND_SHIFT 32
-#define RECORD_ESTABLISHED (1ULL << 47)
+#define RECORD_ESTABLISHED_SHIFT 47
+#define RECORD_ESTABLISHED (1ULL << RECORD_ESTABLISHED_SHIFT)
 #define RECORD_AGE_SHIFT 48
 #define RECORD_AGE_UNIT_SHIFT 3	/* 8 seconds */
 
@@ -244,11 +253,16 @@ struct record_line {
  */
 #define SETTLE_MARGIN 16
 
+static inline __attribute__((always_inline)) __u32 record_life(__u32 flow_idle)
+{
+	return (flow_idle + (1U << RECORD_AGE_UNIT_SHIFT) - 1) >> RECORD_AGE_UNIT_SHIFT;
+}
+
 static inline __attribute__((always_inline)) int record_is_void(__u64 record, __u32 now, __u32 flow_idle)
 {
 	__u16 age = (__u16)((now >> RECORD_AGE_UNIT_SHIFT) - (__u32)(record >> RECORD_AGE_SHIFT));
 
-	return age > (flow_idle + (1U << RECORD_AGE_UNIT_SHIFT) - 1) >> RECORD_AGE_UNIT_SHIFT;
+	return age > record_life(flow_idle);
 }
 
 struct fragment_key {
@@ -387,13 +401,13 @@ struct bench_settings {
 	__u32 ipv6;		/* 1: the frame is TCP or UDP over IPv6 without extensions, else over IPv4 without options */
 	__u32 flow_mask;	/* flows less one, a power of two less one; 0: the frame as it is */
 	__u32 vip_mask;		/* the same for VIPs; they differ in their address's last word */
+	__u32 vip_shift;	/* 2^this packets in a row go to one VIP */
 	__u32 client;		/* last word of the first client's address, host order */
 	__u32 vip;		/* of the first VIP's */
 	__u32 ifindex;		/* where live_generate sends its frames */
 	__u8 ethernet[14];	/* header to write */
-	__u16 reserved;
+	__u16 reserved[3];
 	__u64 packets;		/* made so far */
-	__u8 reserved2[8];
 };
 
 /* ---- Hashes ---------------------------------------------------------------------------------------------------- */
@@ -438,15 +452,16 @@ static DATAPLANE_INLINE __u32 record_line_of(__u64 flow)
 	return (__u32)(flow >> 32) & RECORD_LINE_MASK;
 }
 
-/* Which line of its half holds a VIP. */
+/*
+ * Which line of its half holds a VIP: multiply-shift (Dietzfelbinger et al., 1997), whose random factor is the seed's,
+ * so that which VIPs meet in a line is another matter with every seed.
+ */
 static DATAPLANE_INLINE __u32 vip_line_of(struct address address, __be16 port, __u8 protocol, __u64 seed)
 {
-	__u64 key = address.halves[1] ^ address.halves[0] * 0x9e3779b97f4a7c15ULL;
+	__u64 key = address.halves[1] ^ address.halves[0] * 0x9e3779b97f4a7c15ULL ^ ((__u64)port << 8 | protocol);
+	__u64 factor = seed * 0xd6e8feb86659fd93ULL | 1;
 
-	/* An IPv4 address lies in the high half, and a product's high bits alone depend on those. */
-	key ^= seed ^ ((__u64)port << 8 | protocol);
-	key = (key ^ key >> 32) * 0xd6e8feb86659fd93ULL;
-	return (__u32)(key >> (64 - VIP_LINE_BITS));
+	return (__u32)(key * factor >> (64 - VIP_LINE_BITS));
 }
 
 /*
@@ -481,6 +496,8 @@ _Static_assert(sizeof(struct slot_line) == 64, "a slot line is a cache line");
 _Static_assert(sizeof(struct line_times) == 8, "line times");
 _Static_assert(sizeof(struct service) == 64, "a service is a cache line");
 _Static_assert(sizeof(struct backend) == 64, "a backend is a cache line");
+_Static_assert(__builtin_offsetof(struct backend, source_mac) ==
+	       __builtin_offsetof(struct backend, destination_mac) + sizeof(struct mac), "MACs as on the wire");
 _Static_assert(sizeof(struct record_line) == 64, "a record line is a cache line");
 _Static_assert(sizeof(struct cpu_state) == 64, "a CPU's state is a cache line of its own");
 _Static_assert(sizeof(struct prefix_key) == 20, "no hole in a prefix key");

@@ -25,6 +25,10 @@ struct AdminClient {
     }
 
     /// For requests whose answer says nothing but that it was done.
+    func post(_ path: String) async throws {
+        _ = try await send(.POST, path, body: nil)
+    }
+
     func delete(_ path: String) async throws {
         _ = try await send(.DELETE, path, body: nil)
     }

@@ -100,20 +100,35 @@ struct MapCommand: ParsableCommand {
         }
     }
 
-    struct Check: ParsableCommand {
+    struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "verify",
             abstract: "Compare the kernel with the generation and this host's down set; exit 3 where they differ.")
 
+        @Flag(help: "Have the daemon write what differs, and compare again.")
+        var repair = false
+
         @OptionGroup var options: CommonOptions
 
-        func run() throws {
+        /// How often, and how far apart, a repair is looked for.
+        private static let looks = 50
+        private static let pause = Duration.milliseconds(100)
+
+        func run() async throws {
             let state = try LocalState(options)
             let kernel = try KernelState.open(bpfRoot: state.host.datapath.bpfRoot)
             let clock = ContinuousClock()
             let start = clock.now
-            let verify = try Verify(state.generation, down: state.down, kernel: kernel)
+            var verify = try Verify(state.generation, down: state.down, kernel: kernel)
             let milliseconds = start.duration(to: clock.now) / .milliseconds(1)
+            if repair, !verify.differences.isEmpty {
+                Terminal.print(verify.differences.map { "\($0)\n" }.joined())
+                try await AdminClient(host: options).post("/v1/repair")
+                for _ in 0..<Self.looks where !verify.differences.isEmpty {
+                    try await Task.sleep(for: Self.pause)
+                    verify = try Verify(state.generation, down: state.down, kernel: kernel)
+                }
+            }
             switch options.output {
             case .json: try printJSON(Report(verify, state.mark))
             case .table: Terminal.print(Self.text(verify, milliseconds))
@@ -128,7 +143,7 @@ struct MapCommand: ParsableCommand {
             guard !verify.differences.isEmpty else { return checked + "; the kernel holds what it should\n" }
             let lines = verify.differences.map { "\($0)\n" }.joined()
             return lines + checked + "; \(verify.differences.count) differences.\n"
-                + "Mend: the daemon compares and writes all again when it starts or reloads:  systemctl reload sluiced\n"
+                + "Mend: sluicectl map verify --repair\n"
         }
 
         private struct Report: Encodable {

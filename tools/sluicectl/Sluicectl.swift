@@ -20,7 +20,7 @@ struct Sluicectl: AsyncParsableCommand {
             """,
         subcommands: [
             CheckCommand.self, ServiceCommand.self, BackendCommand.self, MapCommand.self, ExplainCommand.self,
-            FlowCommand.self, StatsCommand.self, UninstallCommand.self,
+            FlowCommand.self, StatsCommand.self, DoctorCommand.self, BenchCommand.self, UninstallCommand.self,
         ])
 
     static func main() async {

@@ -2,8 +2,8 @@
 
 import BPF
 import CDataplane
-import Documents
 import Diagnosis
+import Documents
 import Glibc
 import Model
 import Reconciler

@@ -5,7 +5,8 @@ import EventLoop
 import Glibc
 import Model
 
-/// Whether backends answer a plain connect to their own addresses: it tells one that does not decapsulate from a dead one.
+/// Whether backends answer a plain connect to their own addresses: it tells one that does not decapsulate from a dead
+/// one.
 enum OwnAnswers {
     struct Target: Hashable {
         let address: IPAddress
@@ -34,7 +35,7 @@ enum OwnAnswers {
                 answers[target] = .fails(text(of: error.errno))
             }
         }
-        await (waiting, into: &answers)
+        gather(waiting, into: &answers)
         return answers
     }
 

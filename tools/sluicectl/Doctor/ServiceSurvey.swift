@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Documents
 import Diagnosis
+import Documents
 import Model
 import Reconciler
 

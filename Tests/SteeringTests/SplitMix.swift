@@ -2,19 +2,9 @@
 
 /// Random numbers that a seed repeats (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014).
 struct SplitMix: RandomNumberGenerator {
-    let seed: UInt64
     private var state: UInt64
 
-    init(seed: UInt64) {
-        self.seed = seed
-        state = seed
-    }
-
-    /// A seed of its own, printed so that a failure can be had again.
-    init(for test: String) {
-        self.init(seed: .random(in: .min ... .max))
-        print("\(test): seed \(seed)")
-    }
+    init(seed: UInt64) { state = seed }
 
     mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
