@@ -59,7 +59,7 @@ static __always_inline __u64 find_record(struct record_line *line, __u64 flow, _
 
 static __always_inline __u32 rank(__u64 record, __u32 now, __u32 flow_idle)
 {
-	__u32 age = (__u16)((now >> RECORD_AGE_UNIT_SHIFT) - (__u32)(record >> RECORD_AGE_SHIFT));
+	__u32 age = record_age(record, now);
 	__u32 free = is_negative(RECORD_BACKEND(record) - 1);
 	__u32 is_void = is_negative(record_life(flow_idle) - age);
 	__u32 unfinished = (__u32)(~record >> RECORD_ESTABLISHED_SHIFT) & 1;

@@ -38,6 +38,13 @@ public struct AttachmentReport: Hashable, Sendable {
     public let reasons: [String]
     /// In one line; nil where the interface runs the program.
     public let error: String?
+
+    /// With the reasons that an earlier report gave for the same way of running it.
+    func keeping(_ earlier: AttachmentReport?) -> AttachmentReport {
+        guard let earlier, change == .kept || change == .updated, earlier.mode == mode else { return self }
+        return AttachmentReport(
+            interface: interface, change: change, mode: mode, reasons: earlier.reasons, error: error)
+    }
 }
 
 /// Puts the program on interfaces and keeps it there through pinned links. Works in the network namespace of its
@@ -71,27 +78,41 @@ struct Attachment {
         }
         let isSame = try link.programID == program.id
         if !isSame { try link.update(to: program) }
+        let mode = try XDPAttachment.current(on: interface.index)?.mode
         return AttachmentReport(
-            interface: interface.name, change: isSame ? .kept : .updated,
-            mode: try XDPAttachment.current(on: interface.index)?.mode, reasons: [], error: nil)
+            interface: interface.name, change: isSame ? .kept : .updated, mode: mode, reasons: doubts(about: mode),
+            error: nil)
+    }
+
+    /// Of an interface that an earlier start attached: why it did so in this way is not known any more.
+    private func doubts(about mode: XDPMode?) -> [String] {
+        guard let mode, let best = policy.ladder.first, mode != best else { return [] }
+        return ["no XDP \(best) when an earlier start attached it"]
     }
 
     private func checkForeign(on interface: NetworkInterface) throws(BPFError) {
         guard let other = try XDPAttachment.current(on: interface.index) else { return }
-        let name = other.programName ?? "without a name"
-        if name == Loader.programName {
-            throw BPFError(
-                operation: "attach to", subject: interface.name,
-                cause: "another sluiced runs there (program \(name), id \(other.programID)): "
-                    + "stop and uninstall it, or give this one another interface")
+        if let root = paths.installation(running: other.programID) {
+            throw rival(on: interface, "pins below \(root), program id \(other.programID)")
+        }
+        if other.programName == Loader.programName {
+            throw rival(on: interface, "program \(Loader.programName), id \(other.programID)")
         }
         guard replacesForeign, let mode = other.mode else {
+            let program = other.programName.map { "the XDP program \($0)" } ?? "an XDP program"
             throw BPFError(
                 operation: "attach to", subject: interface.name,
-                cause: "the XDP program \(name) (id \(other.programID)) is attached there already: take it off with "
-                    + "`ip link set dev \(interface.name) xdp off`, or allow it to be replaced")
+                cause: "\(program) (id \(other.programID)) is attached there already: take it off with "
+                    + "`ip link set dev \(interface.name) xdp off`, or let it be replaced: "
+                    + "datapath: { foreign: replace }")
         }
         try XDPAttachment.remove(from: interface.index, mode: mode)
+    }
+
+    private func rival(on interface: NetworkInterface, _ marks: String) -> BPFError {
+        BPFError(
+            operation: "attach to", subject: interface.name,
+            cause: "another sluiced runs there (\(marks)): stop and uninstall it, or give this one another interface")
     }
 
     private func climb(_ program: Program, _ interface: NetworkInterface) throws(BPFError) -> AttachmentReport {

@@ -121,7 +121,10 @@ final class Installation {
     }
 
     private func attach(_ program: LoadedProgram, _ host: HostView) {
-        attachments = host.interfaces.map { attachment.attach(program.program, to: $0) }
+        let earlier = Dictionary(attachments.map { ($0.interface, $0) }) { $1 }
+        attachments = host.interfaces.map {
+            attachment.attach(program.program, to: $0).keeping(earlier[$0.name])
+        }
         guard !host.interfaces.isEmpty else { return }
         do {
             try attachment.detach(allBut: host.interfaces)

@@ -37,5 +37,35 @@ public struct PinPaths: Hashable, Sendable {
         return pins
     }
 
+    /// The root of another daemon's pins on this machine whose program this is; nil if there is none.
+    ///
+    /// A daemon may not look at programs by their ids (CAP_SYS_ADMIN), but it may open pins.
+    func installation(running program: UInt32) -> String? {
+        let parent = root.split(separator: "/").dropLast().map { "/\($0)" }.joined()
+        return search(root.hasPrefix("\(Self.mountPoint)/") ? Self.mountPoint : parent, for: program, depth: 3)
+    }
+
+    private func search(_ directory: String, for program: UInt32, depth: Int) -> String? {
+        for name in Self.names(in: directory) where depth > 0 {
+            let candidate = "\(directory)/\(name)"
+            // Only a directory has a dot of its own.
+            guard candidate != root, Pin.exists("\(candidate)/.") else { continue }
+            if Self.runs(program, below: candidate) { return candidate }
+            if let found = search(candidate, for: program, depth: depth - 1) { return found }
+        }
+        return nil
+    }
+
+    private static func runs(_ program: UInt32, below root: String) -> Bool {
+        names(in: "\(root)/links").contains { name in
+            do { return try Link.open(pinned: "\(root)/links/\(name)").programID == program } catch { return false }
+        }
+    }
+
+    /// None where they may not be listed: what cannot be looked at is nobody's that is known.
+    private static func names(in directory: String) -> [String] {
+        do { return try Pin.list(directory) } catch { return [] }
+    }
+
     private static let mountPoint = "/sys/fs/bpf"
 }

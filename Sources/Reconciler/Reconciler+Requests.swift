@@ -111,6 +111,10 @@ extension Reconciler {
         if let mark, mark != before.applied?.order.publication.mark {
             logger.info("applied", metadata: ["generation": "\(mark)"])
         }
+        let warned = before.applied?.report.warnings ?? []
+        for warning in host.applied?.report.warnings ?? [] where !warned.contains(warning) {
+            logger.warning("applied, with a reservation", metadata: ["warning": "\(warning)"])
+        }
         for problem in host.problems.all where !before.problems.all.contains(problem) {
             lastError = .init(text: problem, at: clock.now.utc)
             logger.warning("not as it should be", metadata: ["problem": "\(problem)"])

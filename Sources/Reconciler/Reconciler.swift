@@ -138,6 +138,6 @@ public actor Reconciler {
         troubles[trouble] = text
         guard let text else { return }
         lastError = .init(text: text, at: clock.now.utc)
-        logger.warning("trouble", metadata: ["cause": "\(text)"])
+        for line in text.split(separator: "\n") { logger.warning("trouble", metadata: ["cause": "\(line)"]) }
     }
 }

@@ -147,6 +147,9 @@ import Testing
         let report = try wire.apply(try fleet.next(services), bench.settings)
         #expect(report.attachments.map(\.mode) == [.generic])
         #expect(report.attachments.first?.reasons.count == 1)
+        // Another daemon finds it so, and does not know why.
+        let adopted = try wire.apply(try fleet.next(services), bench.settings)
+        #expect(adopted.attachments.first?.reasons == ["no XDP native when an earlier start attached it"])
     }
 
     @Test func `without clang the prebuilt program serves, and without either nothing that runs is touched`() throws {

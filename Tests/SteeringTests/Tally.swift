@@ -43,6 +43,6 @@ struct Tally: CustomStringConvertible {
         let head =
             "\(flows) flows, \(packets) packets, \(generations) generations, at most \(mostRecords) records, "
             + "\(evicted) evicted, \(settledGenerations) generations with settled services; \(allBroken) broken:"
-        return ([head] + lines + details.map { "    \($0)" }).joined(separator: "\n")
+        return ([head] + lines).joined(separator: "\n")
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Model
+import TestSupport
 
 /// What people want of the fleet, the generations that come of it, and when something happened to which backend.
 struct World {

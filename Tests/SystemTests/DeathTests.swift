@@ -64,6 +64,36 @@ struct DeathTests {
         }
     }
 
+    @Test func `a daemon killed in the midst of changes leaves nothing half done`() async throws {
+        try await Lab.with { lab in
+            var service = Service(backends: Service.webs(3), health: Service.healthz)
+            try lab.edge.configure([service])
+            try await lab.edge.start()
+            let held = try await lab.hold(100, pause: 0.3)
+            let stream = try await lab.stream()
+
+            for (round, milliseconds) in [0, 10, 30, 60, 100, 200, 400].enumerated() {
+                for number in service.backends.indices { service.backends[number].weight = 1 + (round + number) % 3 }
+                try lab.edge.write(Service.document([service]), to: "services.yaml")
+                try await lab.edge.reload()
+                // The death is to hit another moment each time.
+                try await Task.sleep(for: .milliseconds(milliseconds))
+                try await lab.edge.kill()
+                let alone = try await lab.requests(100)
+                #expect(alone.failed == 0, "\(milliseconds) ms after a change: \(alone)")
+                try await lab.edge.start()
+                let verify = try await lab.edge.output(["map", "verify"])
+                #expect(verify.status == 0, "\(milliseconds) ms after a change: \(verify.text)\(verify.errors)")
+            }
+
+            try await until("the last weights are in force") {
+                let rows = try await lab.edge.backends()
+                return service.backends.allSatisfy { rows[$0.name]?.weight == UInt32($0.weight) }
+            }
+            try await expectUnharmed(held, stream, of: 100, in: lab.edge)
+        }
+    }
+
     @Test func `a program with other features takes over under load without a loss`() async throws {
         try await Lab.with { lab in
             let web = Service(backends: Service.webs(3), health: Service.healthz)

@@ -24,6 +24,7 @@ struct DrainTests {
 
             #expect(fresh.failed == 0, "\(fresh)")
             #expect(fresh.backends["web2"] == nil, "\(fresh)")
+            try await until("each connection was used since") { try await lab.edge.packets()["previous"] ?? 0 > 200 }
             try await expectUnharmed(held, stream, of: 200, in: lab.edge)
         }
     }
@@ -38,7 +39,7 @@ struct DrainTests {
             try await lab.edge.start()
             let began = ContinuousClock.now
             let busy = try await lab.hold(200, "busy")
-            let idle = try await lab.hold(50, "idle", pause: 5)
+            let idle = try await lab.hold(50, "idle", pause: 7)
             let silent = try await lab.hold(50, "silent", to: "10.9.9.10", pause: 1000)
             let stream = try await lab.stream()
 
@@ -104,7 +105,7 @@ func expectUnharmed(_ held: Traffic, _ stream: Traffic, of connections: Int, in 
     let requests = try await stream.finish()
     let kept = try await held.finish()
     #expect(requests.failed == 0, "\(requests)")
-    #expect(requests.requests > 100, "\(requests)")
+    #expect(requests.requests > 50, "\(requests)")
     #expect(kept.kept == connections && kept.failed == 0, "\(kept)")
     for edge in edges {
         let drops = try await edge.drops()

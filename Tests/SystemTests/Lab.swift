@@ -36,8 +36,8 @@ final class Lab: Sendable {
     ) async throws -> Value {
         await places.enter()
         do {
-            try await removeLeftovers()
             let number = numbers.wrappingAdd(1, ordering: .relaxed).newValue
+            if number == 1 { try await removeLeftovers() }
             let lab = Lab(name: "sl\(getpid())-\(number)", edges: edges, backends: backends)
             let value = try await lab.tell(fabric, fabricMTU, story)
             await places.leave()
@@ -64,9 +64,10 @@ final class Lab: Sendable {
             try await tool(["down"])
             return value
         } catch {
-            let said = edges.map { "\n\($0.name): \($0.lastWords)" }.joined()
-            try await tool(["down"])
-            throw SystemError("\(error)", cause: "the daemons' last words:\(said)")
+            var said = "\(error); the daemons' last words:"
+            for edge in edges { said += "\n\(edge.name): \(edge.lastWords)" }
+            do { try await tool(["down"]) } catch { said += "\nand the lab is not gone: \(error)" }
+            throw SystemError("story in \(name)", cause: said)
         }
     }
 
@@ -97,8 +98,11 @@ final class Lab: Sendable {
     /// Ends a program by its word, and waits until it has ended.
     func stop(_ word: String, _ signal: String = "TERM") async throws { try await tool(["stop", word, signal]) }
 
-    /// What a program in the background said so far.
-    func log(_ word: String) throws -> String { try String(contentsOfFile: "\(folder)/\(word).log", encoding: .utf8) }
+    /// What a program in the background said so far; nothing before it has begun.
+    func log(_ word: String) throws -> String {
+        let file = "\(folder)/\(word).log"
+        return FileManager.default.fileExists(atPath: file) ? try String(contentsOfFile: file, encoding: .utf8) : ""
+    }
 
     /// The router sends the VIPs to these edges only.
     func route(to edges: Edge...) async throws { try await tool(["route"] + edges.map(\.name)) }

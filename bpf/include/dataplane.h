@@ -253,16 +253,24 @@ struct record_line {
  */
 #define SETTLE_MARGIN 16
 
+/*
+ * In units, and one more than it is: each CPU reads the clock for itself, so that a record may come from one whose
+ * clock has reached the next unit already. That record is new, not 65,535 units old.
+ */
+static inline __attribute__((always_inline)) __u32 record_age(__u64 record, __u32 now)
+{
+	return (__u16)((now >> RECORD_AGE_UNIT_SHIFT) - (__u32)(record >> RECORD_AGE_SHIFT) + 1);
+}
+
+/* The highest `record_age` of a record that says something. */
 static inline __attribute__((always_inline)) __u32 record_life(__u32 flow_idle)
 {
-	return (flow_idle + (1U << RECORD_AGE_UNIT_SHIFT) - 1) >> RECORD_AGE_UNIT_SHIFT;
+	return ((flow_idle + (1U << RECORD_AGE_UNIT_SHIFT) - 1) >> RECORD_AGE_UNIT_SHIFT) + 1;
 }
 
 static inline __attribute__((always_inline)) int record_is_void(__u64 record, __u32 now, __u32 flow_idle)
 {
-	__u16 age = (__u16)((now >> RECORD_AGE_UNIT_SHIFT) - (__u32)(record >> RECORD_AGE_SHIFT));
-
-	return age > record_life(flow_idle);
+	return record_age(record, now) > record_life(flow_idle);
 }
 
 struct fragment_key {
