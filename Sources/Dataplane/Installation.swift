@@ -19,6 +19,8 @@ final class Installation {
     private(set) var attachments: [AttachmentReport] = []
     private(set) var notes: [String] = []
     var tables: Tables?
+    /// The program that was seen to read the maps as this process writes them.
+    private var agreed: UInt32?
     /// What the program is compiled of when the last change is done.
     private var wanted: Features?
 
@@ -78,6 +80,7 @@ final class Installation {
         let outcome = try tables.apply(image, epoch: generation.epoch, number: generation.number)
         self.tables = tables
         notes += outcome.notes
+        try agree(with: program)
         attach(program, host)
         try takeOver(program)
         wanted = features
@@ -115,9 +118,17 @@ final class Installation {
     /// One atomic update a link; maps and records stay.
     private func takeOver(_ program: LoadedProgram) throws(BPFError) {
         guard loaded?.program.id != program.program.id else { return }
+        try agree(with: program)
         try attachment.update(to: program.program)
         try loader.pin(program)
         loaded = program
+    }
+
+    /// Asks a program about what is in force, once when this process has written it.
+    private func agree(with program: LoadedProgram) throws(BPFError) {
+        guard agreed != program.program.id else { return }
+        try Agreement(paths: paths).check(program)
+        if tables?.generation != nil { agreed = program.program.id }
     }
 
     private func attach(_ program: LoadedProgram, _ host: HostView) {

@@ -30,6 +30,13 @@ public final class KernelState: Sendable {
         // No system call but for the pins' own: a reader must not need the right to write anything.
         program = try Loader(paths: paths, cpus: 0).pinned()
     }
+
+    /// Of a program that is not pinned yet.
+    init(_ paths: PinPaths, program: LoadedProgram) throws(BPFError) {
+        self.paths = paths
+        self.program = program
+        maps = try KernelMaps(paths)
+    }
 }
 
 /// An entry of the VIP array.

@@ -193,9 +193,19 @@ extension Host {
 
     private mutating func applied(_ report: AppliedReport, at now: Moment) {
         isApplying = false
-        applyBackOff.succeeded()
         problems.apply = nil
+        if report.isComplete {
+            applyBackOff.succeeded()
+        } else {
+            mustRepeat = true
+            applyBackOff.failed(at: now.uptime)
+        }
         guard let attempted else { return }
+        if let before = applied, before.order == attempted, !before.report.isComplete {
+            // Another try at what was left out changes no slot: it must not put off settling.
+            applied = (attempted, report, before.at)
+            return
+        }
         applied = (attempted, report, now.utc)
         settledServices = []
         settleAt = now.uptime + settleInterval

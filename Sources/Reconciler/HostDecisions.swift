@@ -54,6 +54,8 @@ extension Host {
     /// Neither a new generation nor the removal of a dead backend waits for the back-off of what failed before it.
     private func isUrgent(_ order: Order) -> Bool {
         guard let attempted else { return true }
+        // An order that was carried out, if not wholly, is no reason to let another one wait.
+        if problems.apply == nil, applied?.order == attempted, order != attempted { return true }
         return order.publication != attempted.publication || !order.down.isSubset(of: attempted.down)
     }
 

@@ -90,9 +90,13 @@ public struct AppliedReport: Hashable, Sendable {
     public var fleetDigest: String?
     /// What works less well than it was asked to, a sentence each.
     public var warnings: [String]
+    /// False where something was left out that may succeed later, such as an interface that somebody else holds: the
+    /// order is then given again, later and later.
+    public var isComplete: Bool
 
-    public init(fleetDigest: String? = nil, warnings: [String] = []) {
+    public init(fleetDigest: String? = nil, warnings: [String] = [], isComplete: Bool = true) {
         self.fleetDigest = fleetDigest
         self.warnings = warnings
+        self.isComplete = isComplete
     }
 }

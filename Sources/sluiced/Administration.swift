@@ -107,7 +107,7 @@ struct Administration: AdminBackend {
         do {
             return try await file.reload()
         } catch let problems as Problems {
-            throw Problem("\(problems)", remedy: "what was running goes on")
+            throw Problem("\(problems)", remedy: "what was running goes on", exitCode: .failed)
         } catch let error as ValidationError {
             throw Problem("\(error)", remedy: "what was running goes on")
         }

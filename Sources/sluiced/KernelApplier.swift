@@ -34,9 +34,12 @@ actor KernelApplier: Applier {
         let report = try await dataplane.apply(generation, on: view)
         note(report)
         try await dataplane.finish()
-        warnings += report.notes + report.attachments.compactMap(\.error)
+        // What `finish` has to say comes after what `apply` had.
+        warnings += await dataplane.status.notes + report.attachments.compactMap(\.error)
         warnings += await probes.applied(generation, steering: interfaces)
-        return AppliedReport(fleetDigest: try fleetDigest(of: generation), warnings: warnings)
+        return AppliedReport(
+            fleetDigest: try fleetDigest(of: generation), warnings: warnings,
+            isComplete: !report.attachments.contains { $0.change == .failed })
     }
 
     /// The next order is compared with what the maps really hold, whoever changed them.
@@ -64,9 +67,8 @@ actor KernelApplier: Applier {
         attachments = report.attachments.map {
             .init(name: $0.interface, mode: $0.mode.map { "\($0)" } ?? "none", reason: $0.error ?? $0.reasons.first)
         }
-        for attachment in report.attachments where attachment.change == .attached || attachment.change == .failed {
-            log(attachment)
-        }
+        // One that failed is a warning of the report, which is logged when it changes.
+        for attachment in report.attachments where attachment.change == .attached { log(attachment) }
         let program = report.program.description
         guard program != lastProgram else { return }
         lastProgram = program
@@ -74,13 +76,8 @@ actor KernelApplier: Applier {
     }
 
     private func log(_ attachment: AttachmentReport) {
-        var metadata: Logger.Metadata = ["interface": "\(attachment.interface)"]
-        if let error = attachment.error {
-            metadata["cause"] = "\(error)"
-            logger.error("not attached", metadata: metadata)
-            return
-        }
-        metadata["mode"] = "\(attachment.mode.map { "XDP \($0)" } ?? "unknown")"
+        let mode = attachment.mode.map { "XDP \($0)" } ?? "unknown"
+        var metadata: Logger.Metadata = ["interface": "\(attachment.interface)", "mode": "\(mode)"]
         if !attachment.reasons.isEmpty { metadata["because"] = "\(attachment.reasons.joined(separator: "; "))" }
         logger.info("attached", metadata: metadata)
     }

@@ -51,9 +51,14 @@ actor ServicesFile {
     }
 
     private func followChanges() async {
+        await reloadAndLog()
+        var last = seen
         while !Task.isCancelled {
-            if seen == nil || Stamp(of: path) != seen { await reloadAndLog() }
             do { try await Task.sleep(for: Self.interval) } catch { return }
+            // Two looks that are alike: nobody is writing it any more.
+            let stamp = Stamp(of: path)
+            if stamp != seen, stamp == last { await reloadAndLog() }
+            last = stamp
         }
     }
 
@@ -65,12 +70,9 @@ actor ServicesFile {
         do {
             let answer = try await reload()
             for warning in answer.warnings { logger.warning("services document", metadata: ["warning": "\(warning)"]) }
-        } catch let problems as Problems {
-            for problem in problems.list {
-                logger.error("services document refused", metadata: ["problem": "\(problem)"])
-            }
         } catch {
-            logger.error("services document refused", metadata: ["problem": "\(error)"])
+            // The reconciler logs what is wrong, and its status names it until it is mended.
+            logger.error("services document refused; what was running goes on", metadata: ["file": "\(path)"])
         }
     }
 }

@@ -142,6 +142,23 @@ struct HostTests {
         #expect(host.counts.failedApplies == 2)
     }
 
+    @Test func `what was left out of an apply is tried again later and later, and puts off nothing else`() throws {
+        let first = try publication("a, b")
+        var host = running(first)
+        _ = host.handle(.disturbed, at: at(1))
+        let partial = AppliedReport(isComplete: false)
+        #expect(text(host.handle(.applied(partial), at: at(1))).contains("wait 1.5"))
+        #expect(text(host.handle(.tick, at: at(1.5))) == ["apply 1.1"])
+        let settling = host.settleAt
+        #expect(text(host.handle(.applied(partial), at: at(1.6))).contains("wait 2.6"))
+        #expect(host.settleAt == settling)
+        var moved = hops(for: first)
+        moved.removeValue(forKey: moved.keys.min() ?? IPAddress(v4: 0))
+        #expect(text(host.handle(.nextHops(moved), at: at(1.7))) == ["apply 1.1"])
+        #expect(text(host.handle(.applied(AppliedReport()), at: at(1.8))).contains { $0.hasPrefix("apply") } == false)
+        #expect(host.counts.failedApplies == 0)
+    }
+
     @Test func `the removal of a dead backend and a new generation do not wait for a back-off`() throws {
         let first = try publication("a, b, c")
         var host = running(first)

@@ -60,6 +60,26 @@ struct BackendCommand: ParsableCommand {
         }
     }
 
+    /// Waits until what was asked for is in the kernel; what is asked for is on disk by then.
+    private static func awaitState(
+        of backend: String, in service: String, _ client: AdminClient, is wanted: (String) -> Bool
+    ) async throws {
+        for _ in 0..<looks {
+            let answer = try await client.get("/v1/backends", as: BackendsAnswer.self)
+            // An address that changed leaves two of one name for a while; the newest has the highest id.
+            let newest = answer.backends.filter { $0.service == service && $0.name == backend }.max { $0.id < $1.id }
+            if let newest, wanted(newest.state) { return }
+            try await Task.sleep(for: pause)
+        }
+        throw Failure(
+            .failed, "\(service)/\(backend): noted, but not in the kernel yet",
+            remedy: "see what keeps it:  sluicectl doctor")
+    }
+
+    /// How often, and how far apart, a change is looked for: five seconds in all.
+    private static let looks = 100
+    private static let pause = Duration.milliseconds(50)
+
     struct Row: Encodable {
         var service: String
         var backend: String
@@ -89,7 +109,9 @@ struct BackendCommand: ParsableCommand {
         func run() async throws {
             let request = DrainRequest(
                 service: service, backend: backend, reason: reason, expiry: try expiry(), force: force ? true : nil)
-            let drain = try await AdminClient(host: options).post("/v1/drains", request, as: Admin.Drain.self)
+            let client = try AdminClient(host: options)
+            let drain = try await client.post("/v1/drains", request, as: Admin.Drain.self)
+            try await BackendCommand.awaitState(of: backend, in: service, client) { $0 == "draining" }
             switch options.output {
             case .json: try printJSON(drain)
             case .table: Terminal.print("\(service)/\(backend) drains: no new flows; it keeps those it has\n")
@@ -119,7 +141,9 @@ struct BackendCommand: ParsableCommand {
                 URLQueryItem(name: "service", value: service), URLQueryItem(name: "backend", value: backend),
             ]
             guard let path = query.string else { throw Failure(.usage, "\(service)/\(backend): not a name") }
-            try await AdminClient(host: options).delete(path)
+            let client = try AdminClient(host: options)
+            try await client.delete(path)
+            try await BackendCommand.awaitState(of: backend, in: service, client) { $0 != "draining" }
             Terminal.print("\(service)/\(backend) takes new flows again\n")
         }
     }

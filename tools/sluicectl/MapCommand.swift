@@ -122,7 +122,7 @@ struct MapCommand: ParsableCommand {
             var verify = try Verify(state.generation, down: state.down, kernel: kernel)
             let milliseconds = start.duration(to: clock.now) / .milliseconds(1)
             if repair, !verify.differences.isEmpty {
-                Terminal.print(verify.differences.map { "\($0)\n" }.joined())
+                if options.output == .table { Terminal.print(verify.differences.map { "\($0)\n" }.joined()) }
                 try await AdminClient(host: options).post("/v1/repair")
                 for _ in 0..<Self.looks where !verify.differences.isEmpty {
                     try await Task.sleep(for: Self.pause)

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import TestSupport
+import Testing
+
+/// Interfaces that go, cannot do what is asked, or belong to somebody else.
+@Suite(.serialized, .requires("root", "bpf", "netns", "nginx", "clang", "python3", "curl"))
+struct FailureInterfaceTests {
+    private static let web = Service(backends: Service.webs(3))
+
+    @Test func `an interface that goes and comes back is attached again by itself`() async throws {
+        try await Lab.with { lab in
+            let edge = lab.edge
+            try edge.configure([Self.web])
+            try await edge.start()
+
+            try await lab.shell("ip -n \(lab.name)-edge1 link del eth0")
+            try await until("the daemon misses it") {
+                try await edge.status().warnings.contains { $0.contains("interface eth0 is not there") }
+            }
+            try await Self.plugIn(lab)
+            try await until("it is attached again") { try await edge.status().interfaces.map(\.mode) == ["native"] }
+            try await until("requests are answered again") { try await lab.vainRequests(1, to: Lab.vip).failed == 0 }
+            let tally = try await lab.requests(100)
+            #expect(tally.failed == 0, "after it came back: \(tally)")
+
+            // Down, under another name, and back: the link follows the interface.
+            try await lab.shell(
+                "ip -n \(lab.name)-edge1 link set eth0 down; ip -n \(lab.name)-edge1 link set eth0 name other")
+            try await until("the daemon misses its name") {
+                try await edge.status().warnings.contains { $0.contains("interface eth0 is not there") }
+            }
+            try await lab.shell(
+                "ip -n \(lab.name)-edge1 link set other name eth0; ip -n \(lab.name)-edge1 link set eth0 up")
+            try await lab.shell("ip -n \(lab.name)-edge1 route add default via 10.2.0.254")
+            try await until("it is attached again") { try await edge.status().interfaces.map(\.mode) == ["native"] }
+            try await until("requests are answered again") { try await lab.vainRequests(1, to: Lab.vip).failed == 0 }
+        }
+    }
+
+    /// As `tools/lab` had made it.
+    private static func plugIn(_ lab: Lab) async throws {
+        let (edge, fabric) = ("\(lab.name)-edge1", "\(lab.name)-fabric")
+        try await lab.shell(
+            """
+            ip -n \(fabric) link add edge1-eth0 mtu 1600 type veth peer name eth0 mtu 1600 \
+                address 02:00:00:00:02:01 netns \(edge)
+            ip -n \(fabric) link set edge1-eth0 master front up
+            nsenter --net=/run/netns/\(fabric) bpftool net attach xdpdrv \
+                pinned /sys/fs/bpf/\(lab.name)/pass dev edge1-eth0
+            ip -n \(edge) link set eth0 up
+            ip -n \(edge) addr add 10.2.0.11/24 dev eth0
+            ip -n \(edge) route add default via 10.2.0.254
+            nsenter --net=/run/netns/\(fabric) ethtool -K edge1-eth0 tx off tso off gso off gro off
+            nsenter --net=/run/netns/\(edge) ethtool -K eth0 tx off tso off gso off gro off
+            """)
+    }
+
+    @Test func `without native XDP the generic one serves, and its reason stays to be seen`() async throws {
+        try await Lab.with { lab in
+            let edge = lab.edge
+            try await Self.bridgeFront(lab)
+            try edge.configure([Self.web], interfaces: ["br0"])
+            try await edge.start()
+            #expect(try edge.logged().contains("mode=XDP generic"))
+            #expect(try edge.logged().contains("no XDP native"))
+
+            let tally = try await lab.requests(100)
+            #expect(tally.failed == 0 && tally.backends.count == 3, "\(tally)")
+            let sent = try await lab.digest(ofFirst: 20_000_000)
+            #expect(try await lab.upload(20_000_000, to: Lab.vip) == sent)
+            #expect(try await lab.download(20_000_000, from: Lab.vip) == sent)
+
+            try await edge.apply([Self.web, Service(name: "second", vip: "10.9.9.2", backends: Service.webs(2))])
+            let interface = try #require(try await edge.status().interfaces.first)
+            #expect(interface.mode == "generic")
+            #expect(interface.reason?.contains("no XDP native") == true, "after another generation: \(interface)")
+        }
+    }
+
+    @Test func `where only native XDP is allowed and there is none, nothing is attached, which is said`() async throws {
+        try await Lab.with(backends: 1) { lab in
+            let edge = lab.edge
+            try await Self.bridgeFront(lab)
+            try edge.configure([Service(backends: Service.webs(1))], interfaces: ["br0"], datapath: ["mode: native"])
+            try await edge.start()
+            let interface = try #require(try await edge.status().interfaces.first)
+            #expect(interface.mode == "none")
+            #expect(interface.reason?.contains("attach to br0: no way of running XDP works: no XDP native") == true)
+            #expect(try edge.logged().contains("attach to br0: no way of running XDP works"))
+            #expect(try await edge.attachedProgram(on: "br0") == nil)
+        }
+    }
+
+    /// Puts the edge's addresses on a bridge, whose driver has no XDP.
+    private static func bridgeFront(_ lab: Lab) async throws {
+        let edge = "\(lab.name)-edge1"
+        try await lab.shell(
+            """
+            ip -n \(edge) link add br0 address 02:00:00:00:02:01 mtu 1600 type bridge mcast_snooping 0
+            ip -n \(edge) addr flush dev eth0
+            ip -n \(edge) link set eth0 master br0
+            ip -n \(edge) link set br0 up
+            ip -n \(edge) addr add 10.2.0.11/24 dev br0
+            ip -n \(edge) route add default via 10.2.0.254
+            nsenter --net=/run/netns/\(edge) ethtool -K br0 tx off tso off gso off gro off
+            """)
+    }
+
+    @Test func `somebody else's XDP program is left alone unless the configuration lets it be replaced`() async throws {
+        try await Lab.with { lab in
+            let edge = lab.edge
+            try await lab.shell(
+                "nsenter --net=/run/netns/\(lab.name)-edge1 "
+                    + "bpftool net attach xdpdrv pinned /sys/fs/bpf/\(lab.name)/pass dev eth0")
+            let foreign = try await edge.attachedProgram()
+            #expect(foreign != nil)
+            try edge.configure([Self.web])
+            try await edge.start()
+            let refused = try #require(try await edge.status().interfaces.first)
+            #expect(refused.mode == "none" && refused.reason?.contains("is attached there already") == true)
+            #expect(refused.reason?.contains("ip link set dev eth0 xdp off") == true, "\(refused)")
+            #expect(try await edge.attachedProgram() == foreign, "it was taken off unasked")
+            #expect(try edge.logged().contains("is attached there already"))
+
+            try await edge.stop()
+            try edge.configure([Self.web], datapath: ["foreign: replace"])
+            try await edge.start()
+            #expect(try await edge.status().interfaces.map(\.mode) == ["native"])
+            #expect(try await edge.attachedProgram() != foreign)
+            let tally = try await lab.requests(60)
+            #expect(tally.failed == 0, "\(tally)")
+        }
+    }
+}
