@@ -80,7 +80,8 @@ extension Compiler {
     }
 
     private static let fixedFlags = [
-        "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", "-fno-color-diagnostics",
+        "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
+        "-fno-color-diagnostics",
     ]
 
     /// Debian keeps asm/types.h in a folder by architecture, which clang does not look into for another target.

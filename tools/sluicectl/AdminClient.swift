@@ -51,9 +51,9 @@ struct AdminClient {
         }
         let (status, data) = try await exchange(request)
         guard (200...299).contains(status) else {
-            if let problem = try? JSONDecoder().decode(Admin.Problem.self, from: data) {  // else: not from a daemon of ours
-                throw Failure(problem)
-            }
+            // No problem in it: then it was not a daemon of ours that answered.
+            let problem = try? JSONDecoder().decode(Admin.Problem.self, from: data)
+            if let problem { throw Failure(problem) }
             throw Failure(.failed, "the daemon answered \(status) to \(method) \(path)")
         }
         return data
