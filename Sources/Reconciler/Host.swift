@@ -38,6 +38,9 @@ public struct Host: Sendable {
         case wait(until: Duration?)
     }
 
+    /// How often a host that is wholly settled settles again, which sweeps its records.
+    static let sweepInterval = Duration.seconds(3600)
+
     /// So long a generation waits for the next hops of its new backends.
     public static let patience = Duration.seconds(2)
 
@@ -208,7 +211,9 @@ extension Host {
         }
         applied = (attempted, report, now.utc)
         settledServices = []
-        settleAt = now.uptime + settleInterval
+        // A change does not put it off: else a backend that flaps would keep all slots unsettled for good.
+        let next = now.uptime + settleInterval
+        settleAt = min(settleAt ?? next, next)
     }
 
     private mutating func applyFailed(_ cause: String, at now: Moment) {
@@ -226,7 +231,8 @@ extension Host {
         guard let applied, applied.order.publication.mark == mark, !isApplying else { return [] }
         settledServices = services
         let all = applied.order.publication.generation.services.map(\.service.name)
-        if services.isSuperset(of: all) { settleAt = nil }
+        // Settled slots need no looking after, but old records must be swept before their age begins to look young.
+        if services.isSuperset(of: all) { settleAt = now.uptime + Self.sweepInterval }
         return [.report(services, under: mark)]
     }
 }

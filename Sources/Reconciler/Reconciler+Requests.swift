@@ -32,9 +32,10 @@ extension Reconciler {
     public func drain(_ override: Override, force: Bool = false) async throws {
         let name = BackendName(service: override.service, backend: override.backend)
         let now = clock.now.utc
+        let down = Set(host.down.keys.filter { $0.service == override.service }.map(\.backend))
         try await edit { [service = try service(of: name)] drains in
             let others = drains.filter { !$0.names(name) && ($0.expiry.map { $0 > now } ?? true) }
-            try Self.allow(name, in: service, beside: others, force: force)
+            try Self.allow(name, in: service, beside: others, down: down, force: force)
             return others + [override]
         }
     }
@@ -87,10 +88,11 @@ extension Reconciler {
     }
 
     private static func allow(
-        _ name: BackendName, in service: PlacedService, beside drains: [Override], force: Bool
+        _ name: BackendName, in service: PlacedService, beside drains: [Override], down: Set<String>, force: Bool
     ) throws {
         let drained = Set(drains.filter { $0.service == name.service }.map(\.backend))
-        let active = service.members.map(\.name).filter { !drained.contains($0) }
+        // One that probes see down takes nobody's place.
+        let active = service.members.map(\.name).filter { !drained.contains($0) && !down.contains($0) }
         let left = active.count { $0 != name.backend }
         let minimum = force ? 1 : max(1, service.service.brake.minimumActive)
         guard left >= minimum || left == active.count else {

@@ -17,12 +17,17 @@ struct Daemon {
     /// To be called before the process begins its second thread.
     func prepare() throws {
         guard geteuid() == 0 else {
-            throw StartFailure(description: "sluiced: needs root to begin with; it keeps few capabilities")
+            throw StartFailure(description: "sluiced: needs root to begin with; it keeps few capabilities", code: 7)
         }
         do {
             if host.datapath.bpfRoot.hasPrefix("/sys/fs/bpf/") { try Pin.ensureMounted(at: "/sys/fs/bpf") }
             for directory in [host.directories.run, host.directories.cache] { try makeDirectory(directory) }
-            _ = try Privileges.keepOnly(Privileges.running)
+            raiseLockedMemory()
+            let missing = try Privileges.keepOnly(Privileges.running)
+            guard missing.isEmpty else {
+                let names = missing.map { "\($0)" }.sorted().joined(separator: ", ")
+                throw StartFailure(description: "sluiced: these capabilities are missing: \(names)", code: 7)
+            }
         } catch let failure as StartFailure {
             throw failure
         } catch {
@@ -41,6 +46,12 @@ struct Daemon {
                 services: wiring.services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await group.run()
         logger.info("ended; program, maps and links stay in the kernel")
+    }
+
+    /// Before 5.11 maps count against the limit of locked memory; later kernels do not look at it.
+    private func raiseLockedMemory() {
+        var limit = rlimit(rlim_cur: rlim_t.max, rlim_max: rlim_t.max)
+        _ = setrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit)
     }
 
     private func makeDirectory(_ path: String) throws {

@@ -20,7 +20,7 @@ struct Decap: ParsableCommand {
             """)
 
     @Option(name: .shortAndLong, help: "Where tunnels come in; may be given more than once.")
-    var interface: [String]
+    var interface: [String] = []
 
     @Option(help: "The balancers' outer source prefixes; tunnels of others are dropped.")
     var source: [IPPrefix] = [HostView.defaultSource4, HostView.defaultSource6]
@@ -36,6 +36,12 @@ struct Decap: ParsableCommand {
 
     @Flag(help: "Take the program off all interfaces instead.")
     var remove = false
+
+    func validate() throws {
+        if interface.isEmpty, !remove {
+            throw ValidationError("name the interfaces where tunnels come in: --interface eth0")
+        }
+    }
 
     func run() throws {
         let decapsulation = Decapsulation(bpfRoot: bpfRoot, sources: sources, cache: cache)

@@ -4,6 +4,7 @@ import Admin
 import Dataplane
 import Documents
 import Health
+import Logging
 import Model
 import Reconciler
 
@@ -12,6 +13,7 @@ struct Metrics: MetricsSource {
     let host: HostConfiguration
     let reconciler: Reconciler
     let monitor: HealthMonitor
+    let logger: Logger
 
     func metrics() async throws -> MetricsText {
         let status = await reconciler.status
@@ -23,11 +25,18 @@ struct Metrics: MetricsSource {
         generation(status, &text)
         problems(status, &text)
         backends(status, verdicts, &text)
-        if status.applied != nil {
-            let kernel = try KernelState.open(bpfRoot: host.datapath.bpfRoot)
-            packets(status, kernel, &text)
-        }
+        if status.applied != nil, let kernel = kernel() { packets(status, kernel, &text) }
         return text
+    }
+
+    /// Nil where the pins cannot be read: all else is still told, then above all.
+    private func kernel() -> KernelState? {
+        do {
+            return try KernelState.open(bpfRoot: host.datapath.bpfRoot)
+        } catch {
+            logger.warning("counters not read", metadata: ["cause": "\(error)"])
+            return nil
+        }
     }
 
     private func generation(_ status: ReconcilerStatus, _ text: inout MetricsText) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Logging
 import ServiceLifecycle
 
 /// A long-lived part in the service group: ends when the group is told to.
@@ -32,4 +33,21 @@ func forever(holding object: some Sendable) async throws {
     for await _ in never {}
     end.finish()
     withExtendedLifetime(object) {}
+}
+
+/// Runs a part that traffic can do without until it is cancelled: what ends it is logged, and it is tried again.
+func retrying(_ message: Logger.Message, _ logger: Logger, _ body: () async throws -> Void) async throws {
+    var last: String?
+    while true {
+        do {
+            try await body()
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            let cause = "\(error)"
+            if cause != last { logger.error(message, metadata: ["cause": "\(cause)"]) }
+            last = cause
+        }
+        try await Task.sleep(for: .seconds(10))
+    }
 }

@@ -26,7 +26,7 @@ struct Sluiced: AsyncParsableCommand {
                 "\(problems)\n\(problems.list.count) \(problems.list.count == 1 ? "error" : "errors"); nothing was changed"
             )
         } catch let failure as StartFailure {
-            fail(failure.description)
+            fail(failure.description, code: failure.code)
         } catch {
             let code = exitCode(for: error)
             if code == .validationFailure { fail(fullMessage(for: error), code: 2) }
@@ -61,6 +61,8 @@ struct Sluiced: AsyncParsableCommand {
 /// What kept the daemon from starting, in one line.
 struct StartFailure: Error, CustomStringConvertible {
     let description: String
+    /// The exit code: the same list as sluicectl's.
+    var code: Int32 = 1
 
     /// Names what was tried, beside what went wrong.
     static func attempt<Value>(_ what: String, _ body: () async throws -> Value) async throws -> Value {

@@ -47,7 +47,7 @@ struct Wiring {
             backend: administration, logger: logger)
         let metrics = MetricsServer(
             host: "\(host.admin.metrics.address)", port: Int(host.admin.metrics.port),
-            source: Metrics(host: host, reconciler: reconciler, monitor: monitor), logger: logger)
+            source: Metrics(host: host, reconciler: reconciler, monitor: monitor, logger: logger), logger: logger)
         let interfaces = InterfaceWatch(names: host.interfaces, reconciler: reconciler, logger: logger)
 
         services = [
@@ -58,7 +58,7 @@ struct Wiring {
             Running("services file") { try await file.run() },
             Running("interfaces") { try await interfaces.run() },
             Running("admin", endsItself: true) { try await admin.run() },
-            Running("metrics", endsItself: true) { try await metrics.run() },
+            Running("metrics") { try await retrying("metrics not served", logger) { try await metrics.run() } },
             // Released with the process: its lock tells a second daemon that this one lives.
             Running("state directory") { [directory] in try await forever(holding: directory) },
         ]

@@ -195,14 +195,14 @@ struct HostTests {
         var host = running(first)
         #expect(text(host.handle(.nextHops([:]), at: at(1))) == ["apply 1.1"])
         _ = host.handle(.applied(AppliedReport()), at: at(1))
-        #expect(text(host.handle(.nextHops([:]), at: at(2))) == ["wait 31"])
+        #expect(text(host.handle(.nextHops([:]), at: at(2))) == ["wait 30"])
     }
 
     @Test func `what was disturbed is applied again`() throws {
         var host = running(try publication("a, b"))
         #expect(text(host.handle(.disturbed, at: at(1))) == ["apply 1.1"])
         _ = host.handle(.applied(AppliedReport()), at: at(1))
-        #expect(text(host.handle(.tick, at: at(2))) == ["wait 31"])
+        #expect(text(host.handle(.tick, at: at(2))) == ["wait 30"])
     }
 
     @Test func `slots are looked at until all have settled, and each look is reported`() throws {
@@ -212,11 +212,22 @@ struct HostTests {
         #expect(text(host.handle(.tick, at: at(10))) == ["settle"])
         #expect(text(host.handle(.settled([]), at: at(10))) == ["report  under 1.1", "wait 20"])
         _ = host.handle(.tick, at: at(20))
-        #expect(text(host.handle(.settled(["web"]), at: at(20))) == ["report web under 1.1"])
+        #expect(text(host.handle(.settled(["web"]), at: at(20))) == ["report web under 1.1", "wait 3620"])
         #expect(host.settledServices == ["web"])
         _ = host.handle(.down(names("a")), at: at(30))
         #expect(text(host.handle(.applied(AppliedReport()), at: at(30))) == ["wait 40"])
         #expect(host.settledServices == [])
+    }
+
+    @Test func `a backend that flaps does not put settling off`() throws {
+        var host = running(try publication(document("a, b", flowIdle: .seconds(80))))
+        for second in [3.0, 6, 9] {
+            let isDown = second != 6
+            #expect(
+                text(host.handle(.down(isDown ? names("a") : []), at: at(second))).contains { $0.hasPrefix("apply") })
+            _ = host.handle(.applied(AppliedReport()), at: at(second))
+        }
+        #expect(text(host.handle(.tick, at: at(10))) == ["settle"])
     }
 
     @Test func `what settled before a change says nothing after it`() throws {
