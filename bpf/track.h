@@ -40,7 +40,10 @@ static __always_inline __u64 record_of(__u64 flow, __u32 backend, __u32 now)
 	       (__u64)(__u16)(now >> RECORD_AGE_UNIT_SHIFT) << RECORD_AGE_SHIFT;
 }
 
-/* The record of a flow, or 0; `way` is its place in the line. */
+/*
+ * The record of a flow, or 0; `way` is its place in the line. Two CPUs that insert at the same moment may leave two of one
+ * flow: the last is the one that counts, always the same one, and the other ages.
+ */
 static __always_inline __u64 find_record(struct record_line *line, __u64 flow, __u32 *way)
 {
 	__u64 found = 0, place = 0;
@@ -50,8 +53,8 @@ static __always_inline __u64 find_record(struct record_line *line, __u64 flow, _
 		__u64 record = READ_ONCE(line->records[i]);
 		__u64 mask = all_ones_if_zero((__u32)record ^ (__u32)flow);
 
-		found |= record & mask;
-		place |= i & mask;
+		found = (found & ~mask) | (record & mask);
+		place = (place & ~mask) | (i & mask);
 	}
 	*way = place;
 	return found;

@@ -155,7 +155,7 @@ private struct Planner {
         }
         let words = observed.tables[service.place] ?? []
         let change = SlotChange(service, over: words, inPlace: active.isInPlace(service), rules: rules, now: now)
-        if !change.writes.isEmpty { plan.steps.append(.setSlots(change)) }
+        if !change.lines.isEmpty || !change.writes.isEmpty { plan.steps.append(.setSlots(change)) }
         if let entry = active.entry(of: service), entry.place != service.place {
             remapped += service.backends.map { $0.id }
         }

@@ -19,9 +19,10 @@ extension SlotChange {
                 inPlace
                 ? rules.next(old, current: current, service: service.id)
                 : rules.fresh(current: current, previous: previous[slot], service: service.id)
-            guard new != old else { continue }
+            // Of a fresh table that an earlier plan left behind when it was cut, the words may be right; its times are old.
+            guard new != old || !inPlace && new.isUnsettled else { continue }
             let place = first + UInt32(slot)
-            writes.append(Write(slot: place, word: new.rawValue))
+            if new != old { writes.append(Write(slot: place, word: new.rawValue)) }
             // A slot whose previous backend alone was given up has no change to time.
             let line = place / UInt32(SLOTS_PER_LINE)
             if new.isUnsettled, new.current != old.current || !inPlace, line != lastLine {

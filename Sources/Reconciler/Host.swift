@@ -175,7 +175,8 @@ extension Host {
         persistBackOff.succeeded()
         problems.persist = nil
         highWater = publication.mark
-        held = (publication, now.uptime + Self.patience)
+        // Generations that follow each other closely do not put each other off.
+        held = (publication, min(held?.until ?? .seconds(Int64.max), now.uptime + Self.patience))
         return [.watch(publication.generation, down: Set(down.keys))]
     }
 

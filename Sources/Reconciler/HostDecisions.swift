@@ -21,9 +21,10 @@ extension Host {
     /// Lets a persisted generation run as soon as its backends can be reached, or patience ends.
     private mutating func release(at now: Moment) {
         guard let held else { return }
-        guard now.uptime >= held.until || needed(by: held.publication.generation).isSubset(of: nextHops.keys) else {
-            return
-        }
+        // What cannot be reached already is nothing to wait for.
+        let known = target.map { needed(by: $0.generation) } ?? []
+        let awaited = needed(by: held.publication.generation).subtracting(known)
+        guard now.uptime >= held.until || awaited.isSubset(of: nextHops.keys) else { return }
         target = held.publication
         self.held = nil
     }

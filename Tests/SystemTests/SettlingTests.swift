@@ -23,7 +23,10 @@ struct SettlingTests {
             let time = ContinuousClock.now - changed
             try await until("the generation is settled") { try await lab.edge.isSettled() }
 
-            #expect(try await lab.edge.status().generation?.number ?? 0 > number)
+            // Accepted first, in force a moment later.
+            try await until("the next generation is in force") {
+                try await lab.edge.status().generation?.number ?? 0 > number
+            }
             #expect(try await lab.edge.output(["map", "verify"]).status == 0)
             let tally = try await lab.requests(300)
             #expect(tally.failed == 0, "\(tally)")
