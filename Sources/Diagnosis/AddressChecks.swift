@@ -59,18 +59,23 @@ struct AddressChecks {
             return Finding(
                 .vip, .ok, "\(vip.address)", "routed to this host: nobody answers \(asks) for it, nor has to")
         }
-        let own = facts.ownAddresses.first { $0.interface == network.interface && $0.network == network.network }
-        let length = vip.address.isIPv4 ? 32 : 128
         return Finding(
             .vip, .warning, "\(vip.address)",
             "lies in \(network.network) of \(network.interface), and is not on this host: its neighbours ask by "
                 + "\(asks), "
                 + "and nobody answers",
-            remedy: [
-                "ip address add \(vip.address)/\(length) dev \(network.interface)",
-                "or on the routers:  ip route add \(vip.address)/\(length) via "
-                    + "\(own.map { "\($0.address)" } ?? "THIS-HOST")",
-            ])
+            remedy: Self.invitation(vip.address, network, isProbed: isProbedThroughTunnel(vip.address)))
+    }
+
+    /// How its packets come here. Probes through the tunnel need an address that is not this host's own.
+    private static func invitation(_ vip: IPAddress, _ network: Facts.OwnAddress, isProbed: Bool) -> [String] {
+        let prefix = "\(vip)/\(vip.isIPv4 ? 32 : 128)"
+        let route = "on the routers:  ip route add \(prefix) via \(network.address)"
+        return isProbed ? [route] : ["ip address add \(prefix) dev \(network.interface)", "or \(route)"]
+    }
+
+    private func isProbedThroughTunnel(_ vip: IPAddress) -> Bool {
+        facts.services.value?.contains { $0.vip.address == vip && $0.check == .throughTunnel } ?? false
     }
 
     /// For the host that answers and should not.
@@ -125,17 +130,25 @@ struct AddressChecks {
             guard !away.isEmpty else {
                 return Finding(.forwarding, .ok, subject, "on, and no route leads packets for a VIP away from here")
             }
-            let length = away[0].isIPv4 ? 32 : 128
             return Finding(
                 .forwarding, .warning, subject,
                 "on, and \(Words.list(away.map(\.description))) \(away.count == 1 ? "is" : "are") not on this host: "
                     + "what the "
                     + "program passes on (ports without a service, other protocols) goes back to the router, again "
                     + "and again",
-                remedy: away.prefix(5).map { "ip route add blackhole \($0)/\(length)" } + [
-                    "or, if this host is no router:  \(Sysctl.command(setting, 0))"
-                ])
+                remedy: end(of: away, Sysctl.command(setting, 0)))
         }
+    }
+
+    private func end(of vips: [IPAddress], _ command: String) -> [String] {
+        let blackholes = vips.prefix(5).map { "ip route add blackhole \($0)/\($0.isIPv4 ? 32 : 128)" }
+        guard vips.contains(where: isProbedThroughTunnel) else {
+            return blackholes + ["or, if this host is no router:  \(command)"]
+        }
+        return [
+            "if this host is no router:  \(command)",
+            "or, with  health: { through-tunnel: false }  (probes need a way to the VIP):",
+        ] + blackholes
     }
 
     // MARK: Outer sources

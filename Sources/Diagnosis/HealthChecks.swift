@@ -12,8 +12,11 @@ struct HealthChecks {
 
     private func backends(of service: Facts.Service) -> [Finding] {
         guard let check = service.check, !service.backends.isEmpty else { return [] }
-        let found = service.backends.compactMap { finding($0, of: service, check) }
-        guard found.isEmpty else { return found }
+        if check == .throughTunnel, let held = held(of: service) { return [held] }
+        // The want of a next hop is a finding of its own.
+        let reached = service.backends.filter { !$0.hasNoWay }
+        let found = reached.compactMap { finding($0, of: service, check) }
+        guard found.isEmpty, reached.count == service.backends.count else { return found }
         let silent = service.backends.compactMap { backend in
             if case .unknown(let cause) = backend.standing { cause } else { nil }
         }
@@ -53,6 +56,31 @@ struct HealthChecks {
         }
     }
 
+    /// Probes through the tunnel are sent to the VIP, so this host needs a way there, and not to itself.
+    private func held(of service: Facts.Service) -> Finding? {
+        let vip = service.vip.address
+        let prefix = "\(vip)/\(vip.isIPv4 ? 32 : 128)"
+        func finding(_ text: String, _ remedy: String...) -> Finding {
+            Finding(
+                .health, .failure, service.name, "its probes through the tunnel never leave: \(text)", remedy: remedy)
+        }
+        switch facts.vips.first(where: { $0.address == vip })?.route {
+        case .known(.local):
+            let place = facts.ownAddresses.first { $0.address == vip }
+            return finding(
+                "\(vip) is \(place.map { "on \($0.interface) of this host" } ?? "this host's own by a route")",
+                place.map { "ip address delete \(vip)/\($0.network.length) dev \($0.interface)" }
+                    ?? "ip route delete local \(prefix)",
+                "and on the routers:  ip route add \(prefix) via THIS-HOST",
+                "or, to keep it here:  health: { through-tunnel: false }")
+        case .known(.nowhere):
+            return finding(
+                "no route of this host leads to \(vip), where they are sent before the tunnel takes them",
+                "ip route add \(prefix) via ROUTER   (ip route get \(vip)  shows what is there)")
+        case .known(.away), .unknown, nil: return nil
+        }
+    }
+
     private static func text(of own: Facts.Service.OwnAnswer?) -> String {
         switch own {
         case nil: ""
@@ -82,6 +110,13 @@ struct HealthChecks {
         case .ipip, .gue, .l2: true
         case .local, .sockets: false
         }
+    }
+}
+
+extension Facts.Service.Backend {
+    fileprivate var hasNoWay: Bool {
+        if case .known(.none) = way { return true }
+        return false
     }
 }
 

@@ -39,10 +39,13 @@ struct MTUChecks {
     }
 
     var findings: [Finding] {
-        guard let incoming = facts.interfaces.value?.compactMap(\.link?.mtu).max().map(Int.init) else { return [] }
+        guard let most = facts.interfaces.value?.compactMap(\.link?.mtu).max().map(Int.init) else { return [] }
         var seen: Set<Case> = []
-        return cases.filter { seen.insert($0).inserted }.map { finding($0, incoming) }
+        return cases.filter { seen.insert($0).inserted }.map { finding($0, most) }
     }
+
+    /// What clients send at most, unless their whole way takes more. An interface that takes more has room for tunnels.
+    private static let ethernet = 1500
 
     private var cases: [Case] {
         (facts.services.value ?? []).flatMap { service in
@@ -57,13 +60,16 @@ struct MTUChecks {
         }
     }
 
-    private func finding(_ one: Case, _ incoming: Int) -> Finding {
+    /// - Parameter most: bytes that an interface of ours takes of a client.
+    private func finding(_ one: Case, _ most: Int) -> Finding {
+        let incoming = min(most, Self.ethernet)
         let needed = incoming + one.encapsulation.overhead
         let after = "a client packet of \(incoming) bytes is \(needed) after \(one.encapsulation.name)"
-        if needed <= one.mtu {
-            return Finding(.mtu, .ok, "MTU", "\(after) and fits \(one.interface) (\(one.mtu))")
-        }
         let left = one.mtu - one.encapsulation.overhead
+        if needed <= one.mtu {
+            let larger = most > left ? "; for those above \(left), PTB will be sent" : ""
+            return Finding(.mtu, .ok, "MTU", "\(after) and fits \(one.interface) (\(one.mtu))\(larger)")
+        }
         let least = one.vipIsIPv4 ? Self.leastIPv4 : Self.leastIPv6
         guard left >= least else {
             return Finding(

@@ -27,6 +27,12 @@ struct NextHopChecks {
             "its next hop could not be looked up: \(cause)")
     }
 
+    /// A route a backend, of the first ones; what is said of a neighbour or a link is the same for all of them.
+    private func remedies(_ reason: Facts.NoWay, _ lost: [Facts.Service.Backend]) -> [String] {
+        lost.prefix(5).map { reason.remedy(for: $0.address) }
+            .reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+    }
+
     /// A finding a reason: what a router's silence does to a hundred backends is said once.
     private func missing(of service: Facts.Service) -> [Finding] {
         var reasons: [Facts.NoWay] = []
@@ -45,7 +51,7 @@ struct NextHopChecks {
             return Finding(
                 .nextHop, .failure, subject,
                 "no next hop, so \(lost.count == 1 ? "its" : "their") packets are dropped: \(reason.sentence)",
-                remedy: [reason.remedy(for: first.address)])
+                remedy: remedies(reason, lost))
         }
     }
 }

@@ -53,6 +53,18 @@ import Testing
             "      ip address add 10.2.0.50/32 dev eth0",
             "      or on the routers:  ip route add 10.2.0.50/32 via 10.2.0.11"),
         Trouble(
+            "the same where probes through the tunnel must not end on this host",
+            {
+                vip(&$0, "10.2.0.50", .away)
+                var near = web()
+                near.vip = VIP(address: address("10.2.0.50"), port: 80, transport: .tcp)
+                $0.services = .known([near])
+            },
+            "WARN  10.2.0.50: lies in 10.2.0.0/24 of eth0, and is not on this host: its neighbours ask by ARP, and "
+                + "nobody "
+                + "answers",
+            "      on the routers:  ip route add 10.2.0.50/32 via 10.2.0.11"),
+        Trouble(
             "an IPv6 VIP in the network of an interface",
             {
                 vip(&$0, "2001:db8:2::50", .nowhere)
@@ -82,7 +94,7 @@ import Testing
             "      on that host:  sysctl -w net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2"),
         Trouble(
             "a routed VIP that a backend would answer for",
-            { vip(&$0, "10.9.9.9", .nowhere, answeredBy: 0x0200_0000_0301) },
+            { vip(&$0, "10.9.9.9", .away, answeredBy: 0x0200_0000_0301) },
             "WARN  10.9.9.9: not on this host, and 02:00:00:00:03:01 on eth0 (web/web1, or its router) answers ARP "
                 + "for it: a "
                 + "router that asks for it sends its packets past this host",
@@ -124,7 +136,7 @@ import Testing
             "a router whose VIP is routed away",
             {
                 $0.forwards4 = .known(true)
-                $0.vips[0].route = .known(.away)
+                $0.services = .known([unprobed()])
             },
             "WARN  ip_forward: on, and 10.9.9.9 is not on this host: what the program passes on (ports without a "
                 + "service, "
@@ -142,7 +154,21 @@ import Testing
                 + "service, other protocols) goes back to the router, again and again",
             "      ip route add blackhole 2001:db8:9::9/128",
             "      or, if this host is no router:  sysctl -w net.ipv6.conf.all.forwarding=0"),
-        Trouble("a router on which the VIP ends", { $0.forwards4 = .known(true) }),
+        Trouble(
+            "a router whose VIP is routed away and probed through the tunnel", { $0.forwards4 = .known(true) },
+            "WARN  ip_forward: on, and 10.9.9.9 is not on this host: what the program passes on (ports without a "
+                + "service, "
+                + "other protocols) goes back to the router, again and again",
+            "      if this host is no router:  sysctl -w net.ipv4.ip_forward=0",
+            "      or, with  health: { through-tunnel: false }  (probes need a way to the VIP):",
+            "      ip route add blackhole 10.9.9.9/32"),
+        Trouble(
+            "a router on which the VIP ends",
+            {
+                $0.forwards4 = .known(true)
+                $0.services = .known([unprobed()])
+                $0.vips[0].route = .known(.nowhere)
+            }),
     ]
 
     static let ways = [
@@ -176,6 +202,14 @@ import Testing
                 "FAIL  web/web1, web2, web3, web4, web5 and 2 more: no next hop, so their packets are dropped: "
                     + "nobody answers for 10.2.0.254 on eth0"
             ])
+    }
+
+    /// Of direct probes no finding says anything here but the note that they see no tunnel.
+    private static func unprobed() -> Facts.Service {
+        var local = web()
+        local.forwarding = .local
+        local.check = .direct
+        return local
     }
 
     private static func missing(_ reason: Facts.NoWay, _ why: String, _ remedy: String) -> Trouble {

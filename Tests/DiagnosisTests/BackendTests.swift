@@ -42,6 +42,22 @@ import Testing
         #expect(Diagnosis(of: facts).findings.filter { $0.check == .mtu }.map(\.level) == [.warning, .ok])
     }
 
+    /// MTU of the interface and of the way, and what is said: a fabric that was widened as told is not told again.
+    @Test(arguments: [
+        (1520, 1520, "is 1520 after IPIP and fits eth0 (1520); for those above 1500, PTB will be sent"),
+        (9000, 9000, "is 1520 after IPIP and fits eth0 (9000); for those above 8980, PTB will be sent"),
+        (1500, 9000, "is 1520 after IPIP and fits eth0 (9000)"),
+    ])
+    func `room for a tunnel is room enough`(_ interface: Int, _ way: Int, _ text: String) {
+        var facts = sound()
+        facts.interfaces = .known([eth0 { $0.mtu = UInt16(interface) }])
+        facts.services = .known([web([backend("web1", "10.3.0.21", mtu: UInt16(way))])])
+        #expect(
+            Diagnosis(of: facts).findings.filter { $0.check == .mtu && $0.subject == "MTU" }.flatMap(\.lines) == [
+                "ok    MTU: a client packet of 1500 bytes \(text)"
+            ])
+    }
+
     @Test func `L2 needs no room`() {
         var facts = sound()
         facts.services = .known([Self.service(.l2, "10.9.9.9", backend("web1", "10.3.0.21", mtu: 1500))])
@@ -97,6 +113,42 @@ import Testing
     ]
 
     static let health = [
+        Trouble(
+            "a VIP of the host's own that probes are to leave for",
+            {
+                $0.vips[0].route = .known(.local)
+                $0.ownAddresses.append(own("eth0", "10.9.9.9", "10.9.9.9/32"))
+                $0.services = .known([web([deaf("10.3.0.23")])])
+            },
+            "FAIL  web: its probes through the tunnel never leave: 10.9.9.9 is on eth0 of this host",
+            "      ip address delete 10.9.9.9/32 dev eth0",
+            "      and on the routers:  ip route add 10.9.9.9/32 via THIS-HOST",
+            "      or, to keep it here:  health: { through-tunnel: false }"),
+        Trouble(
+            "a VIP that a route makes the host's own",
+            { $0.vips[0].route = .known(.local) },
+            "FAIL  web: its probes through the tunnel never leave: 10.9.9.9 is this host's own by a route",
+            "      ip route delete local 10.9.9.9/32",
+            "      and on the routers:  ip route add 10.9.9.9/32 via THIS-HOST",
+            "      or, to keep it here:  health: { through-tunnel: false }"),
+        Trouble(
+            "a VIP that no route of the host leads to",
+            { $0.vips[0].route = .known(.nowhere) },
+            "FAIL  web: its probes through the tunnel never leave: no route of this host leads to 10.9.9.9, where they "
+                + "are sent before the tunnel takes them",
+            "      ip route add 10.9.9.9/32 via ROUTER   (ip route get 10.9.9.9  shows what is there)"),
+        Trouble(
+            "dead backends to which no way leads",
+            {
+                var lost = [
+                    down("10.3.0.23", "network is unreachable", .fails("network is unreachable")),
+                    down("10.3.0.24", "network is unreachable", .fails("network is unreachable")),
+                ]
+                for index in lost.indices { lost[index].way = .known(.none(.noRoute)) }
+                $0.services = .known([web([backend("web1", "10.3.0.21")] + lost)])
+            },
+            "FAIL  web/web3 and web3: no next hop, so their packets are dropped: no route leads there",
+            "      ip route add 10.3.0.23 via ROUTER", "      ip route add 10.3.0.24 via ROUTER"),
         Trouble(
             "a dead backend",
             {

@@ -19,8 +19,8 @@ import Testing
                 ok    MTU: a client packet of 1500 bytes is 1520 after IPIP and fits eth0 (1600)
                 ok    next hops: known for 2 backends
                 ok    web: 2 backends up, probed through the tunnel
-                note  own traffic: connections of this host to a VIP do not pass XDP: they fail. \
-                A backend that connects to its own VIP meets itself.
+                note  own traffic: connections of this host to a VIP do not pass XDP: they leave by its \
+                routes (10.9.9.9). A backend that connects to its own VIP meets itself.
                       To try a VIP, connect from another host, or ask  sluicectl explain --src A:P --dst VIP:P
                 note  nftables: rules on this host do not see packets that the program forwards, and conntrack sees \
                 one direction of those it passes on

@@ -26,7 +26,7 @@ func sound() -> Facts {
     facts.ownAddresses = [own("eth0", "10.2.0.11", "10.2.0.0/24")]
     facts.sourcePrefixes = [prefix("172.16.0.0/16"), prefix("100::/64")]
     facts.services = .known([web()])
-    facts.vips = [Facts.VIPAddress(address: address("10.9.9.9"), route: .known(.nowhere))]
+    facts.vips = [Facts.VIPAddress(address: address("10.9.9.9"), route: .known(.away))]
     return facts
 }
 
