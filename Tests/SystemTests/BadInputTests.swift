@@ -50,7 +50,15 @@ struct BadInputTests {
         Row(
             name: "more slots than the maps hold", text: many(services: 200, backends: 1, tableSize: 65_537),
             line: "slots in all tables, which the maps hold"),
+        Row(
+            name: "more prefixes than the maps hold",
+            text: Service.document([Service(backends: web.backends, more: ["deny: [ \(prefixes(65_537)) ]"])]),
+            line: "more than 65536 prefixes to allow or deny, which the maps hold"),
     ]
+
+    private static func prefixes(_ count: Int) -> String {
+        (0..<count).map { "11.\($0 >> 16).\($0 >> 8 & 0xff).\($0 & 0xff)/32" }.joined(separator: ", ")
+    }
 
     private static func many(services: Int, backends: Int, tableSize: Int) -> String {
         let list = (0..<backends).map { "{ name: b\($0), address: 10.64.\($0 / 250).\($0 % 250 + 1) }" }
