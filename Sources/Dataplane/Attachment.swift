@@ -123,13 +123,23 @@ struct Attachment {
                 try link.pin(to: paths.link(interface.name))
                 return AttachmentReport(
                     interface: interface.name, change: .attached, mode: mode, reasons: reasons, error: nil)
-            } catch  where error.errno != EBUSY && error.errno != EEXIST && error.errno != ENODEV {
+            } catch  where error.errno == EEXIST {
+                throw below(interface)
+            } catch  where error.errno != EBUSY && error.errno != ENODEV {
                 reasons.append("no XDP \(mode): \(error.cause)")
             }
         }
         throw BPFError(
             operation: "attach to", subject: interface.name,
             cause: "no way of running XDP works: \(reasons.joined(separator: "; "))")
+    }
+
+    /// It has no program itself, which was looked at before: the kernel refuses any below an interface that has one.
+    private func below(_ interface: NetworkInterface) -> BPFError {
+        BPFError(
+            operation: "attach to", subject: interface.name,
+            cause: "no way of running XDP works: the bridge or bond above it runs an XDP program itself. "
+                + "`bpftool net` shows it; take that off, or name the upper interface instead")
     }
 
     /// Takes the program off interfaces that are no longer named, and off all where none is.

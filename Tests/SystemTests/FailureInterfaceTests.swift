@@ -92,6 +92,56 @@ struct FailureInterfaceTests {
         }
     }
 
+    @Test func `where no XDP works at all it is reported, and what runs on other interfaces goes on`() async throws {
+        try await Lab.with(fabric: "two-armed") { lab in
+            let edge = lab.edge
+            try await Self.occupyBridge(lab)
+            try edge.configure([Self.web], interfaces: ["eth1"])
+            try await edge.start()
+            try await isRefused(in: edge)
+            try await edge.stop()
+
+            try edge.configure([Self.web])
+            try await edge.start()
+            let stream = try await lab.stream()
+            try await edge.stop()
+            try edge.configure([Self.web], interfaces: ["eth0", "eth1"])
+            try await edge.start()
+            try await isRefused(in: edge)
+            #expect(try await edge.status().interfaces.first { $0.name == "eth0" }?.mode == "native")
+
+            try await lab.run("edge1", "bpftool", "net", "detach", "xdpgeneric", "dev", "br1")
+            try await until("it is attached by itself", within: .seconds(60)) {
+                try await edge.status().interfaces.map(\.mode) == ["native", "native"]
+            }
+            let tally = try await stream.finish()
+            #expect(tally.failed == 0 && tally.requests > 0, "\(tally)")
+        }
+    }
+
+    /// Below an interface with a program of its own, the kernel lets neither native nor generic XDP be attached.
+    private static func occupyBridge(_ lab: Lab) async throws {
+        let edge = "\(lab.name)-edge1"
+        try await lab.shell(
+            """
+            ip -n \(edge) addr flush dev eth1
+            ip -n \(edge) link add br1 type bridge mcast_snooping 0
+            ip -n \(edge) link set eth1 master br1
+            ip -n \(edge) link set br1 up
+            nsenter --net=/run/netns/\(edge) bpftool net attach xdpgeneric pinned /sys/fs/bpf/\(lab.name)/pass dev br1
+            """)
+    }
+
+    private func isRefused(in edge: Edge) async throws {
+        let refused = try #require(try await edge.status().interfaces.first { $0.name == "eth1" })
+        #expect(refused.mode == "none")
+        #expect(refused.reason?.contains("no way of running XDP works: the bridge or bond above it") == true)
+        #expect(try await edge.attachedProgram(on: "eth1") == nil)
+        #expect(try edge.logged().contains("attach to eth1: no way of running XDP works"))
+        let doctor = try await edge.output(["doctor"])
+        #expect(doctor.status == 1 && doctor.text.contains("FAIL  eth1 (veth): no XDP program is on it"), "\(doctor)")
+    }
+
     /// Puts the edge's addresses on a bridge, whose driver has no XDP.
     private static func bridgeFront(_ lab: Lab) async throws {
         let edge = "\(lab.name)-edge1"
