@@ -164,7 +164,8 @@ EOF
 # With them, small requests look fine while bulk TCP arrives with checksums that nobody filled in.
 no_offloads() {
     local interfaces
-    interfaces=$(ip -n "$PREFIX-$1" -o link show type veth | sed 's/^[0-9]*: \([^@:]*\).*/\1/')
+    # In brief, else it asks each namespace of this machine for its name, and complains of those that it cannot enter.
+    interfaces=$(ip -n "$PREFIX-$1" -br link show type veth | sed 's/[@ ].*//')
     # shellcheck disable=SC2016,SC2086  # expanded by the inner shell; a list
     within "$1" bash -euc 'for interface; do ethtool -K "$interface" tx off tso off gso off gro off >/dev/null; done' \
         offloads $interfaces

@@ -34,12 +34,18 @@ final class Lab: Sendable {
         edges: Int = 1, backends: Int = 3, fabric: String = "routed", fabricMTU: Int = 1600,
         _ story: (Lab) async throws -> Value
     ) async throws -> Value {
+        try await place { name in
+            try await Lab(name: name, edges: edges, backends: backends).tell(fabric, fabricMTU, story)
+        }
+    }
+
+    /// Waits for a place, and gives it a name of its own, for a lab that somebody else builds and takes away.
+    static func place<Value: Sendable>(_ story: (String) async throws -> Value) async throws -> Value {
         await places.enter()
         do {
             let number = numbers.wrappingAdd(1, ordering: .relaxed).newValue
             if number == 1 { try await removeLeftovers() }
-            let lab = Lab(name: "sl\(getpid())-\(number)", edges: edges, backends: backends)
-            let value = try await lab.tell(fabric, fabricMTU, story)
+            let value = try await story("sl\(getpid())-\(number)")
             await places.leave()
             return value
         } catch {
