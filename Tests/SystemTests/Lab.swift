@@ -29,27 +29,31 @@ final class Lab: Sendable {
 
     /// Builds a lab, tells the story in it, and takes it away, whatever happened. Two labs at a time, at most.
     ///
-    /// - Parameter fabric: `routed`, `flat` or `two-armed`, as `tools/lab --help` has them.
+    /// - Parameters:
+    ///   - fabric: `routed`, `flat` or `two-armed`, as `tools/lab --help` has them.
+    ///   - inTurn: false for the one story that does nothing but wait nearly all its time: it begins at once.
     static func with<Value: Sendable>(
         edges: Int = 1, backends: Int = 3, fabric: String = "routed", fabricMTU: Int = 1600,
-        _ story: (Lab) async throws -> Value
+        inTurn: Bool = true, _ story: (Lab) async throws -> Value
     ) async throws -> Value {
-        try await place { name in
+        try await place(inTurn: inTurn) { name in
             try await Lab(name: name, edges: edges, backends: backends).tell(fabric, fabricMTU, story)
         }
     }
 
     /// Waits for a place, and gives it a name of its own, for a lab that somebody else builds and takes away.
-    static func place<Value: Sendable>(_ story: (String) async throws -> Value) async throws -> Value {
-        await places.enter()
+    static func place<Value: Sendable>(inTurn: Bool = true, _ story: (String) async throws -> Value) async throws
+        -> Value
+    {
+        if inTurn { await places.enter() }
+        let number = numbers.wrappingAdd(1, ordering: .relaxed).newValue
         do {
-            let number = numbers.wrappingAdd(1, ordering: .relaxed).newValue
             if number == 1 { try await removeLeftovers() }
             let value = try await story("sl\(getpid())-\(number)")
-            await places.leave()
+            if inTurn { await places.leave() }
             return value
         } catch {
-            await places.leave()
+            if inTurn { await places.leave() }
             throw error
         }
     }
