@@ -133,12 +133,12 @@ SWIFT_CHECKS=(--explicit-target-dependency-import-check error)
 readonly ONE_TEST='^[^A-Za-z]*Test (".*"|[^ ]+\(.*\))( with [0-9]+ test cases?)?'
 readonly PASSED="$ONE_TEST passed after" FAILED="$ONE_TEST failed after" SKIPPED="$ONE_TEST skipped"
 
-# run_tests LOG ARGUMENT...: keeps all that was said in LOG, shows what goes wrong as it happens; fails if a test does.
+# run_tests LOG ARGUMENT...: keeps all that was said in LOG, shows what matters as it happens; fails if a test does.
 run_tests() {
     local log=$1
     shift
     swift test --package-path "$ROOT" "${SWIFT_CHECKS[@]}" --disable-xctest "$@" </dev/null 2>&1 | tee "$log" |
-        { grep -vE "$PASSED|Test .*started\.$|Suite .* passed after|^\[[0-9]+/[0-9]+\]" || true; }
+        "$TOOLS/test-report"
 }
 
 # counted LOG: '812 passed, 0 failed, 3 skipped'
