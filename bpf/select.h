@@ -5,7 +5,7 @@
 
 #include "track.h"
 
-#define VIP_SPECIAL (VIP_ACCESS | VIP_EMPTY | VIP_SOURCE_IP)
+#define VIP_SPECIAL (VIP_ACCESS | VIP_EMPTY)
 _Static_assert(REASON_NEW == REASON_SETTLED + PACKET_SYN, "one addition tells a settled slot's reasons apart");
 
 #define LOOPBACK_NET 127	/* first byte of 127.0.0.0/8 */
@@ -98,17 +98,14 @@ static __always_inline int is_denied(const struct packet *packet)
 static __always_inline verdict select(struct control *control, struct packet *packet)
 {
 	struct vip *vip = vip_of(control, &packet->vip, packet->vip_port, packet->protocol);
-	__be16 client_port = packet->client_port;
-	__be16 vip_port = packet->vip_port;
 	struct explanation *explanation;
 	struct slot_line *line;
 	enum reason refused;
 	__u32 slot, index, word;
+	__u64 chooser;
 
-	if (FEATURE_ANY_PORT && !vip) {
-		vip_port = 0;
-		vip = vip_of(control, &packet->vip, vip_port, packet->protocol);
-	}
+	if (FEATURE_ANY_PORT && !vip)
+		vip = vip_of(control, &packet->vip, 0, packet->protocol);
 	if (!vip)
 		return packet->flags & PACKET_RELAYED ? drop(packet, REASON_ICMP_BAD_INNER) : pass(packet, REASON_NOT_VIP);
 	packet->service = vip->service;
@@ -121,11 +118,11 @@ static __always_inline verdict select(struct control *control, struct packet *pa
 			return drop(packet, REASON_DENIED);
 		if (vip->flags & VIP_EMPTY)
 			return drop(packet, REASON_NO_BACKEND);
-		if (FEATURE_SOURCE_IP && vip->flags & VIP_SOURCE_IP)
-			client_port = vip_port = 0;
 	}
-	packet->flow = flow_hash(packet->client, client_port, vip_port, vip->seed);
-	slot = slot_of(packet->flow, table_size_of(vip->flags));
+	chooser = packet->flow = flow_hash(packet->client, packet->client_port, packet->vip_port, vip->seed);
+	if ((FEATURE_ANY_PORT || FEATURE_SOURCE_IP) && unlikely(vip->flags & VIP_SHARED_SLOTS))
+		chooser = shared_hash(packet->client, packet->client_port, vip->flags, vip->seed);
+	slot = slot_of(chooser, table_size_of(vip->flags));
 	index = vip->table * LINES_PER_GRANULE + slot / SLOTS_PER_LINE;
 	line = element(&slots, index);
 	if (!line)

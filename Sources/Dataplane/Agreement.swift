@@ -18,11 +18,13 @@ struct Agreement {
         else { return }
         let packet = Self.packet(to: vip)
         let trace = try kernel.ask(packet).trace
-        let key: FlowKey = UInt32(entry.flags) & VIP_SOURCE_IP.rawValue != 0 ? .sourceIP : .fiveTuple
         let flow = Flow(
-            client: packet.source, clientPort: packet.sourcePort, vipPort: vip.port, key: key, seed: entry.seed)
+            client: packet.source, clientPort: packet.sourcePort, vipPort: packet.destinationPort,
+            isAnyPort: vip.port == 0, key: entry.key, seed: entry.seed)
         // A denied client, or a service without backends, gets no further than the service.
-        guard trace.service == UInt32(entry.service), trace.flow == 0 || trace.flow == flow.hash else {
+        let agrees =
+            trace.flow == 0 || trace.flow == flow.hash && Int(trace.slot) == flow.slot(in: entry.tableSize)
+        guard trace.service == UInt32(entry.service), agrees else {
             throw BPFError(
                 operation: "use", subject: "program \(program.shortDigest)",
                 cause:

@@ -52,6 +52,9 @@ extension CDataplane.vip {
         }
     }
 
+    /// Of its flows.
+    var key: FlowKey { UInt32(flags) & VIP_SOURCE_IP.rawValue != 0 ? .sourceIP : .fiveTuple }
+
     var tableSize: TableSize { TableSize(rawValue: table_size_of(flags)) ?? .medium }
 
     func line(seed: UInt64) -> Int { Int(vip_line_of(address, port, `protocol`, seed)) }

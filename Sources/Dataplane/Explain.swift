@@ -23,7 +23,8 @@ public struct Explanation: Hashable, Sendable {
     /// Nil where it goes to none.
     public let backend: BackendID?
     public let record: FlowRecord?
-    public let flow: Flow
+    /// The hash of its 5-tuple; 0 where no table was asked.
+    public let flowHash: UInt64
     /// Seconds since the slot's line changed; nil for a settled one.
     public let changedAgo: Int?
     /// Bytes of the made frame.
@@ -57,8 +58,8 @@ extension KernelState {
             packet: packet, verdict: answer.verdict, reason: Reason(rawValue: Int(trace.reason)), service: service,
             entry: service.flatMap { id in vips().first { $0.service == id } }, slotIndex: Int(trace.slot),
             slot: trace.flow == 0 ? nil : Slot(word), backend: Self.backend(trace.backend),
-            record: FlowRecord(trace.record, line: Flow(hash: trace.flow).recordLine, now: now),
-            flow: Flow(hash: trace.flow), changedAgo: word.isUnsettled ? Int(now) - Int(trace.changed) : nil,
+            record: FlowRecord(trace.record, line: Flow.recordLine(ofHash: trace.flow), now: now),
+            flowHash: trace.flow, changedAgo: word.isUnsettled ? Int(now) - Int(trace.changed) : nil,
             inputLength: answer.input, output: leaves ? FrameSummary(answer.output) : nil,
             interface: leaves ? try interface(towards: trace.backend) : nil, newConnection: new)
     }

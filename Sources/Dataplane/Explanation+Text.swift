@@ -21,12 +21,19 @@ extension Explanation {
         let number = generation.map { ", generation \($0.epoch).\($0.number)" } ?? ""
         lines.append(("service", "\(placed?.service.name ?? "id \(service.rawValue)")\(vip)\(number)"))
         if let slot, let entry {
-            lines.append(("slot", "\(slotIndex) of \(entry.tableSize.slots), \(state(of: slot, names))"))
+            let place = "\(slotIndex) of \(entry.tableSize.slots)\(Self.chooser(entry))"
+            lines.append(("slot", "\(place), \(state(of: slot, names))"))
         }
         lines += backendLines(names)
         if let output { lines.append(("sends", sends(output))) }
         if output == nil { lines.append(("verdict", "\(verdict), reason \(reason)")) }
         return lines
+    }
+
+    /// Where other flows of the client's share the slot.
+    private static func chooser(_ entry: VIPEntry) -> String {
+        if entry.key == .sourceIP { return " by the client's address alone" }
+        return entry.vip.port == 0 ? " by the client's address and port, whatever the VIP's" : ""
     }
 
     private func state(of slot: Slot, _ names: BackendNames) -> String {

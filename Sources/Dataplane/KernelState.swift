@@ -46,6 +46,7 @@ public struct VIPEntry: Hashable, Sendable {
     public let tableSize: TableSize
     /// First granule of its table.
     public let table: UInt16
+    public let key: FlowKey
     /// It has no backend at all: its packets are dropped.
     public let isEmpty: Bool
     /// Of the flow hash: a secret of the fleet.
@@ -85,8 +86,7 @@ extension KernelState {
             entry.value.map {
                 VIPEntry(
                     vip: $0, service: ServiceID(rawValue: entry.service), tableSize: entry.tableSize,
-                    table: entry.table,
-                    isEmpty: entry.isEmpty, seed: entry.seed)
+                    table: entry.table, key: entry.key, isEmpty: entry.isEmpty, seed: entry.seed)
             }
         }.sorted { $0.vip < $1.vip }
     }

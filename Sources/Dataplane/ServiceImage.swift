@@ -101,6 +101,7 @@ final class ServiceImage: Sendable {
             case .large: 2
             }
         if service.flowKey == .sourceIP { flags |= VIP_SOURCE_IP.rawValue }
+        if service.vip.port == 0 { flags |= VIP_ANY_PORT.rawValue }
         if service.udp == .stateless, service.vip.transport == .udp { flags |= VIP_STATELESS.rawValue }
         if restricted { flags |= VIP_ACCESS.rawValue }
         // While one drains, its flows still have a slot to go by.

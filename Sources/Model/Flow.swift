@@ -2,35 +2,44 @@
 
 import CDataplane
 
-/// A flow by its hash: `flow_hash` of `dataplane.h`, the very function that the kernel program calls.
+/// A flow by its hashes, of `dataplane.h`: the very functions that the kernel program calls.
 public struct Flow: Hashable, Sendable {
-    /// The high half chooses slot and record line, the low half is the fingerprint.
+    /// Of its 5-tuple: the high half chooses its record's line, the low half is the fingerprint.
     public let hash: UInt64
-
-    public init(hash: UInt64) { self.hash = hash }
+    /// Chooses the slot: the same, unless flows share slots whose ports differ.
+    private let chooser: UInt64
 
     /// - Parameters:
-    ///   - vipPort: of the VIP as it is configured, 0 for any; not the port that the packet names.
+    ///   - vipPort: the one that the packets name, whether the VIP is for any port or not.
+    ///   - isAnyPort: the VIP is for any port.
     ///   - seed: the service's, from `PlacedService.flowSeed(of:)`.
-    public init(client: IPAddress, clientPort: UInt16, vipPort: UInt16, key: FlowKey, seed: UInt64) {
-        let ports: (client: UInt16, vip: UInt16) = key == .sourceIP ? (0, 0) : (clientPort, vipPort)
-        hash = flow_hash(CDataplane.address(client), ports.client.bigEndian, ports.vip.bigEndian, seed)
+    public init(
+        client: IPAddress, clientPort: UInt16, vipPort: UInt16, isAnyPort: Bool = false, key: FlowKey, seed: UInt64
+    ) {
+        let address = CDataplane.address(client)
+        hash = flow_hash(address, clientPort.bigEndian, vipPort.bigEndian, seed)
+        let shared = (key == .sourceIP ? VIP_SOURCE_IP.rawValue : 0) | (isAnyPort ? VIP_ANY_PORT.rawValue : 0)
+        chooser = shared == 0 ? hash : shared_hash(address, clientPort.bigEndian, shared, seed)
     }
 
     /// A flow from this client to the service's VIP.
     ///
-    /// - Parameter seed: the generation's.
-    public init(client: IPAddress, clientPort: UInt16, service: PlacedService, seed: UInt64) {
+    /// - Parameters:
+    ///   - vipPort: the one that the packets name.
+    ///   - seed: the generation's.
+    public init(client: IPAddress, clientPort: UInt16, vipPort: UInt16, service: PlacedService, seed: UInt64) {
         self.init(
-            client: client, clientPort: clientPort, vipPort: service.service.vip.port, key: service.service.flowKey,
-            seed: service.flowSeed(of: seed))
+            client: client, clientPort: clientPort, vipPort: vipPort, isAnyPort: service.service.vip.port == 0,
+            key: service.service.flowKey, seed: service.flowSeed(of: seed))
     }
 
     /// Its slot in a table of this size.
-    public func slot(in size: TableSize) -> Int { Int(slot_of(hash, size.rawValue)) }
+    public func slot(in size: TableSize) -> Int { Int(slot_of(chooser, size.rawValue)) }
 
     /// The line of the record table that its record lies in.
-    public var recordLine: Int { Int(record_line_of(hash)) }
+    public var recordLine: Int { Self.recordLine(ofHash: hash) }
+
+    public static func recordLine(ofHash hash: UInt64) -> Int { Int(record_line_of(hash)) }
 
     /// What its record is known by within the line.
     public var fingerprint: UInt32 { UInt32(truncatingIfNeeded: hash) }

@@ -25,7 +25,7 @@ import Testing
         var fleet = Fleet()
         fleet.seed = random.next()
         fleet.adjust = {
-            if $0.name == "source" { $0.flowKey = .sourceIP }
+            if ["source", "sticky"].contains($0.name) { $0.flowKey = .sourceIP }
             if $0.name == "large" { $0.tableSize = .large }
             if $0.name == "six" { $0.tableSize = .medium }
             $0.udpIdle = .seconds(3600)
@@ -35,11 +35,13 @@ import Testing
             "web 10.9.9.9:80/tcp -> a, b, c w3, d", "six [2001:db8::9]:443/tcp -> e, f, g",
             "dns 10.9.9.9:53/udp -> h, i",
             "source 10.9.9.8:any/tcp -> j, k, l", "large [2001:db8::8]:any/udp -> m, n, o",
+            "sticky 10.9.9.7:80/tcp -> p, q",
         ]
         let after = [
             "web 10.9.9.9:80/tcp -> a, c w3, d, z", "six [2001:db8::9]:443/tcp -> e, f, g",
             "dns 10.9.9.9:53/udp -> h, i, y",
             "source 10.9.9.8:any/tcp -> j, k, l, x", "large [2001:db8::8]:any/udp -> m, n",
+            "sticky 10.9.9.7:80/tcp -> p, q, r",
         ]
         let bench = try Bench()
         let installation = try bench.started()
@@ -60,7 +62,9 @@ import Testing
             let word = wanted(packet, choice, generation)
             let expected = backend(packet, word)
             if word.isUnsettled { unsettled += 1 }
-            if answer.backend != UInt32(expected) || answer.word != word.rawValue {
+            let flow = flow(of: packet, choice, generation)
+            let isAlike = answer.flow == flow.hash && Int(answer.slot) == slot(of: flow, choice)
+            if answer.backend != UInt32(expected) || answer.word != word.rawValue || !isAlike {
                 wrong.append("\(packet): \(answer)")
             }
             if wrong.count > 3 { break }
@@ -92,13 +96,19 @@ import Testing
 
     /// From the generation alone: both tables, and unsettled where they differ.
     private func wanted(_ packet: MadePacket, _ choice: Choice, _ generation: Generation) -> SlotWord {
-        let flow = Flow(
-            client: packet.source, clientPort: packet.sourcePort, service: choice.placed, seed: generation.seed)
-        let slot = flow.slot(in: choice.placed.service.tableSize)
+        let slot = slot(of: flow(of: packet, choice, generation), choice)
         return SlotWord(
             current: choice.current[slot], previous: choice.previous[slot],
             unsettled: choice.current[slot] != choice.previous[slot])
     }
+
+    private func flow(of packet: MadePacket, _ choice: Choice, _ generation: Generation) -> Flow {
+        Flow(
+            client: packet.source, clientPort: packet.sourcePort, vipPort: packet.destinationPort,
+            service: choice.placed, seed: generation.seed)
+    }
+
+    private func slot(of flow: Flow, _ choice: Choice) -> Int { flow.slot(in: choice.placed.service.tableSize) }
 
     private func backend(_ packet: MadePacket, _ word: SlotWord) -> UInt16 {
         word.isUnsettled && packet.kind != .tcpSYN ? word.previous : word.current

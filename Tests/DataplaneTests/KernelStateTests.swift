@@ -117,6 +117,22 @@ import Testing
         #expect(lines[4].contains("54 → 74 bytes"))
     }
 
+    @Test func `an explanation says where other connections of the client share the slot`() throws {
+        let bench = try Bench()
+        let installation = try bench.started()
+        var fleet = Fleet()
+        fleet.adjust = { if $0.name == "dns" { $0.flowKey = .sourceIP } }
+        let generation = try fleet.next(["web 10.9.9.9:any/tcp -> a, b", Self.dns])
+        _ = try installation.apply(generation, on: Host.view(generation))
+        let kernel = try bench.kernel()
+        func slot(_ packet: MadePacket) throws -> String? {
+            try kernel.explain(packet).lines(in: generation).first { $0.subject == "slot" }?.text
+        }
+        let web = try slot(ack(1000))
+        #expect(web?.hasSuffix(" by the client's address and port, whatever the VIP's, settled") == true)
+        #expect(try slot(ack(1000, .udp))?.hasSuffix(" by the client's address alone, settled") == true)
+    }
+
     @Test func `a recorded flow is found by its hash, and swept when its backend is gone`() throws {
         let bench = try Bench()
         let installation = try bench.started()
@@ -133,7 +149,11 @@ import Testing
             frame[6] = 0x02
             _ = try program.program.testRun(TestRun(data: frame))
             let answer = try kernel.explain(try ack(port))
-            if answer.record != nil { recorded = answer.flow }
+            if answer.record != nil {
+                recorded = Flow(
+                    client: answer.packet.source, clientPort: port, vipPort: 80,
+                    service: try #require(generation.service(named: "web")), seed: generation.seed)
+            }
         }
         let flow = try #require(recorded)
         let record = try #require(kernel.record(of: flow))

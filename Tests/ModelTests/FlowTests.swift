@@ -22,19 +22,46 @@ import Testing
         let port = [UInt8]([0x12, 0x34]).withUnsafeBytes { $0.loadUnaligned(as: UInt16.self) }
         let vip = [UInt8]([0x01, 0xbb]).withUnsafeBytes { $0.loadUnaligned(as: UInt16.self) }
         let seed = service.flowSeed(of: 99)
-        let flow = Flow(client: client, clientPort: 0x1234, service: service, seed: 99)
+        let flow = Flow(client: client, clientPort: 0x1234, vipPort: 443, service: service, seed: 99)
         #expect(flow.hash == flow_hash(address, port, vip, seed))
         #expect(flow.slot(in: .large) == Int(slot_of(flow.hash, 65537)))
         #expect(flow.fingerprint == UInt32(truncatingIfNeeded: flow.hash))
     }
 
-    @Test func `with source-ip the ports do not matter`() throws {
+    @Test func `with source-ip the ports choose no slot`() throws {
         var service = service
         service.service.flowKey = .sourceIP
         let client = try #require(IPAddress("2001:db8::7"))
-        let one = Flow(client: client, clientPort: 1, service: service, seed: 7)
-        #expect(one == Flow(client: client, clientPort: 2, service: service, seed: 7))
-        #expect(one == Flow(client: client, clientPort: 0, vipPort: 0, key: .fiveTuple, seed: service.flowSeed(of: 7)))
+        let one = Flow(client: client, clientPort: 1, vipPort: 443, service: service, seed: 7)
+        let other = Flow(client: client, clientPort: 2, vipPort: 443, service: service, seed: 7)
+        let bare = Flow(client: client, clientPort: 0, vipPort: 0, key: .fiveTuple, seed: service.flowSeed(of: 7))
+        #expect(one.slot(in: .large) == other.slot(in: .large))
+        #expect(one.slot(in: .large) == bare.slot(in: .large))
+    }
+
+    @Test func `with any port the VIP's port chooses no slot, the client's does`() throws {
+        var service = service
+        service.service.vip = VIP(address: service.service.vip.address, port: 0, transport: .tcp)
+        let client = try #require(IPAddress("198.51.100.7"))
+        let one = Flow(client: client, clientPort: 1, vipPort: 443, service: service, seed: 7)
+        let other = Flow(client: client, clientPort: 1, vipPort: 80, service: service, seed: 7)
+        let bare = Flow(client: client, clientPort: 1, vipPort: 0, key: .fiveTuple, seed: service.flowSeed(of: 7))
+        #expect(one.slot(in: .large) == other.slot(in: .large))
+        #expect(one.slot(in: .large) == bare.slot(in: .large))
+        #expect(
+            one.slot(in: .large)
+                != Flow(client: client, clientPort: 2, vipPort: 443, service: service, seed: 7).slot(in: .large))
+    }
+
+    @Test(arguments: [FlowKey.fiveTuple, .sourceIP])
+    func `whatever chooses the slot, a flow's record is that of its 5-tuple`(key: FlowKey) throws {
+        let client = try #require(IPAddress("198.51.100.7"))
+        let plain = Flow(client: client, clientPort: 1, vipPort: 443, key: .fiveTuple, seed: 7)
+        for isAnyPort in [false, true] {
+            let flow = Flow(client: client, clientPort: 1, vipPort: 443, isAnyPort: isAnyPort, key: key, seed: 7)
+            #expect(flow.recordLine == plain.recordLine)
+            #expect(flow.fingerprint == plain.fingerprint)
+        }
     }
 
     @Test func `flows spread evenly over the slots`() {

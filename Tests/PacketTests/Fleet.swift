@@ -71,6 +71,8 @@ enum Fleet {
             service("movingdns", "203.0.113.21:53/udp -> \(members)"),
             service("stateless", "203.0.113.22:53/udp -> \(members)") { $0.udp = .stateless },
             service("movinggue", "203.0.113.23:443/tcp -> \(members)") { $0.forwarding = .gue },
+            service("movingsticky", "203.0.113.24:443/tcp -> \(members)") { $0.flowKey = .sourceIP },
+            service("movingany", "203.0.113.25:any/tcp -> \(members)"),
         ]
     }
 

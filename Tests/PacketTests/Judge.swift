@@ -104,7 +104,7 @@ extension Judge {
         case .delivered: target = .current
         case .passed, .dropped, .answered: throw Unusable(what: "not forwarded: \(row.name)")
         }
-        let slot = try stage.slot(row.flow ?? row.packet, of: service)
+        let slot = try stage.slot(row.sharer ?? row.flow ?? row.packet, of: service)
         switch target {
         case .current: return try stage.backend(slot.current, of: service)
         case .previous: return try stage.backend(slot.previous, of: service)

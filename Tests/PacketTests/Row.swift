@@ -31,6 +31,8 @@ struct Row: Sendable {
     let service: String?
     /// The packet of the same flow that has the client's ports, where this one has not.
     var flow: Packet?
+    /// One of another flow, to whose backend it must go as they share a slot.
+    var sharer: Packet?
     /// Frames that went before.
     var earlier: [Packet] = []
     /// What the row needs beside what its service says.
@@ -40,13 +42,15 @@ struct Row: Sendable {
 
     init(
         _ name: String, _ packet: Packet, _ outcome: Outcome, _ service: String? = nil, flow: Packet? = nil,
-        after earlier: [Packet] = [], needs: Features = [], prepare: (@Sendable (Stage) throws -> Void)? = nil
+        sharing sharer: Packet? = nil, after earlier: [Packet] = [], needs: Features = [],
+        prepare: (@Sendable (Stage) throws -> Void)? = nil
     ) {
         self.name = name
         self.packet = packet
         self.outcome = outcome
         self.service = service
         self.flow = flow
+        self.sharer = sharer
         self.earlier = earlier
         self.needs = needs
         self.prepare = prepare

@@ -121,7 +121,8 @@ extension Stage {
     func flow(_ packet: Packet, of service: String) throws -> Flow {
         Flow(
             client: packet.source, clientPort: packet.transport.ports?.source ?? 0,
-            service: try self.service(service).placed, seed: Fleet.seed)
+            vipPort: packet.transport.ports?.destination ?? 0, service: try self.service(service).placed,
+            seed: Fleet.seed)
     }
 
     /// The slot's backends by the tables of the two generations.

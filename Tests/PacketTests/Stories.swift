@@ -194,6 +194,22 @@ extension Story {
                 .packet(.ack, REASON_RECORDED, to: "d", leaves: .established("d")),
             ]),
         Story(
+            "where the client's address alone chooses, a connection has a record of its own", in: "movingsticky",
+            [
+                .packet(.syn, REASON_NEW, to: "d", leaves: .unfinished("d")),
+                .packet(.ack, REASON_RECORDED, to: "d", leaves: .established("d")),
+                .error(to: "d", leaves: .established("d")),
+                .fragments(REASON_RECORDED, to: "d", leaves: .established("d")),
+            ]),
+        Story(
+            "to any port, too", in: "movingany",
+            [
+                .packet(.syn, REASON_NEW, to: "d", leaves: .unfinished("d")),
+                .packet(.ack, REASON_RECORDED, to: "d", leaves: .established("d")),
+                .error(to: "d", leaves: .established("d")),
+                .fragments(REASON_RECORDED, to: "d", leaves: .established("d")),
+            ]),
+        Story(
             "UDP goes to previous soon after the change, and is recorded", in: "movingdns",
             [
                 .packet([], REASON_PREVIOUS, to: "a", leaves: .unfinished("a")),
@@ -244,7 +260,7 @@ extension Story {
 
 extension Stage {
     /// Sets a slot, unsettled, as a later generation would.
-    fileprivate func move(
+    func move(
         _ flow: Flow, of service: String = "moving", from previous: String?, to current: String
     ) throws {
         let before = try previous.map { try backend($0, of: service).id.rawValue } ?? 0

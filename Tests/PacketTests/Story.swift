@@ -173,12 +173,16 @@ extension Stage {
     /// A packet whose slot went from one backend to another.
     func packet(of service: String, from previous: String, to current: String) throws -> Packet {
         let vip = try self.service(service).placed.service.vip
-        let client = vip.address.isIPv4 ? Row.client : Row.client6
+        let isShared = try self.service(service).placed.service.flowKey == .sourceIP
         for port in UInt16(1024)...60000 {
+            // Where a client has one slot for all its ports, other clients have others.
+            let client =
+                isShared ? "198.18.\(port >> 8).\(port & 0xff)" : vip.address.isIPv4 ? Row.client : Row.client6
+            let vipPort = vip.port == 0 ? 8080 : vip.port
             let packet: Packet =
                 vip.transport == .tcp
-                ? .tcp(client, port, to: "\(vip.address)", vip.port, .ack, payload: 40)
-                : .udp(client, port, to: "\(vip.address)", vip.port)
+                ? .tcp(client, port, to: "\(vip.address)", vipPort, .ack, payload: 40)
+                : .udp(client, port, to: "\(vip.address)", vipPort)
             let slot = try slot(packet, of: service)
             let names = try (backend(slot.previous, of: service), backend(slot.current, of: service))
             if names.0.backend.name == previous, names.1.backend.name == current { return packet }

@@ -143,7 +143,6 @@ final class EdgePair {
         guard let generation = edges[edge].generation,
             let service = generation.services.named(world.sites[flow.site].service.name)
         else { throw Unusable(what: "an edge without the service") }
-        let key = Flow(client: flow.client, clientPort: flow.port, service: service, seed: generation.seed)
-        return (try edges[edge].word(of: key, in: service), service)
+        return (try edges[edge].word(of: flow.key(in: service, seed: generation.seed), in: service), service)
     }
 }

@@ -39,9 +39,17 @@ struct SimulatedFlow {
         case afterwards
     }
 
+    /// Who talks to which port.
+    struct Ends {
+        let client: IPAddress
+        let port: UInt16
+        let vipPort: UInt16
+    }
+
     let site: Int
     let client: IPAddress
     let port: UInt16
+    let vipPort: UInt16
     let isTCP: Bool
     let habit: Habit
     let opening: Opening
@@ -59,12 +67,13 @@ struct SimulatedFlow {
     private var frame: [UInt8]
 
     init(
-        _ service: VirtualService, site: Int, client: IPAddress, port: UInt16, habit: Habit, opening: Opening,
+        _ service: VirtualService, site: Int, between parties: Ends, habit: Habit, opening: Opening,
         begins: Int, ends: Int, gap: Int
     ) {
         self.site = site
-        self.client = client
-        self.port = port
+        client = parties.client
+        port = parties.port
+        vipPort = parties.vipPort
         self.habit = habit
         self.opening = opening
         self.begins = begins
@@ -74,9 +83,14 @@ struct SimulatedFlow {
         next = begins + gap
         let packet = MadePacket(
             source: client, sourcePort: port, destination: service.vip.address,
-            destinationPort: service.vip.port == 0 ? 8080 : service.vip.port, kind: isTCP ? .tcpSYN : .udp)
+            destinationPort: vipPort, kind: isTCP ? .tcpSYN : .udp)
         frame = packet.frame(nonce: 0)
         frame[6] = 0x02  // a client's MAC, not a dry run's
+    }
+
+    /// - Parameter seed: the generation's.
+    func key(in service: PlacedService, seed: UInt64) -> Flow {
+        Flow(client: client, clientPort: port, vipPort: vipPort, service: service, seed: seed)
     }
 
     /// The frame with the flags of this segment.
@@ -113,7 +127,8 @@ extension SimulatedFlow {
             service.vip.address.isIPv4
             ? IPAddress(v4: 0xc612_0000 | UInt32(number)) : IPAddress(high: 0x2001_0db8_00c1_0000, low: UInt64(number))
         self.init(
-            service, site: site, client: client, port: port, habit: .long, opening: .plain, begins: 0, ends: 0, gap: 0)
+            service, site: site, between: Ends(client: client, port: port, vipPort: service.vip.port), habit: .long,
+            opening: .plain, begins: 0, ends: 0, gap: 0)
     }
 }
 
@@ -130,11 +145,10 @@ struct Clients {
         let service = sites[site].service
         let old = UInt8.random(in: 0..<100, using: &random) < 15 ? reused(site) : nil
         let (habit, gap) = habit(isTCP: service.vip.transport == .tcp)
-        let client = old?.client ?? address(isIPv4: service.vip.address.isIPv4)
-        let port = old?.port ?? UInt16(1024 + made / 8192)
+        let ends = old.map { .init(client: $0.client, port: $0.port, vipPort: $0.vipPort) } ?? ends(of: service)
         made += 1
         return SimulatedFlow(
-            service, site: site, client: client, port: port, habit: habit, opening: opening(), begins: tick,
+            service, site: site, between: ends, habit: habit, opening: opening(), begins: tick,
             ends: end(of: habit, from: tick), gap: gap)
     }
 
@@ -145,14 +159,30 @@ struct Clients {
         case 52..<64: 2
         case 64..<72: 3
         case 72..<83: 4
-        case 83..<94: 5
+        case 83..<90: 5
+        case 90..<95: 6
         default: count - 1
         }
     }
 
-    /// Others for every flow that is alive with the same port.
-    private func address(isIPv4: Bool) -> IPAddress {
-        let host = UInt64(made % 8192)
+    /// Others for every flow that is alive. Where flows of other ports share a slot, few clients have them all.
+    private func ends(of service: VirtualService) -> SimulatedFlow.Ends {
+        let isIPv4 = service.vip.address.isIPv4
+        let few = 64
+        if service.flowKey == .sourceIP {
+            return .init(
+                client: address(made % few, isIPv4: isIPv4), port: UInt16(1024 + made / few), vipPort: service.vip.port)
+        }
+        let port = UInt16(1024 + made / 8192)
+        guard service.vip.port == 0 else {
+            return .init(client: address(made % 8192, isIPv4: isIPv4), port: port, vipPort: service.vip.port)
+        }
+        return .init(
+            client: address(made % few, isIPv4: isIPv4), port: port, vipPort: UInt16(8000 + made / few % (8192 / few)))
+    }
+
+    private func address(_ host: Int, isIPv4: Bool) -> IPAddress {
+        let host = UInt64(host)
         return isIPv4
             ? IPAddress(v4: 0xc612_0000 | UInt32(host)) : IPAddress(high: 0x2001_0db8_00c1_0000 | host >> 8, low: host)
     }

@@ -209,7 +209,7 @@ extension Simulation {
         guard let generation = edge.generation, let service = generation.services.named(site.service.name) else {
             return "no service"
         }
-        let key = Flow(client: flow.client, clientPort: flow.port, service: service, seed: generation.seed)
+        let key = flow.key(in: service, seed: generation.seed)
         let word = try edge.word(of: key, in: service)
         let names = service.backends.map { "\($0.backend.name)=\($0.id.rawValue)/\($0.backend.number)" }
         return "tick \(tick): \(site.service.name) \(flow.client):\(flow.port) \(flow.habit) \(flow.opening), "

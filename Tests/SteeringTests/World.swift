@@ -46,6 +46,7 @@ struct World {
         try add("dns6", "[2001:db8::1]:53/udp")
         try add("rehashing", "192.0.2.2:443/tcp") { $0.onDown = .rehash }
         try add("sized", "192.0.2.3:443/tcp")
+        try add("sticky", "192.0.2.5:443/tcp") { $0.flowKey = .sourceIP }
     }
 
     mutating func add(_ name: String, _ vip: String, _ change: (inout VirtualService) -> Void = { _ in }) throws {

@@ -126,10 +126,11 @@ enum protocol {
 
 enum vip_flags {
 	VIP_TABLE_SIZE = 0x03,	/* 0: 4,099, 1: 16,381, 2: 65,537 slots */
-	VIP_SOURCE_IP = 0x04,	/* hash the client's address alone */
+	VIP_SOURCE_IP = 0x04,	/* the client's address alone chooses the slot */
 	VIP_STATELESS = 0x08,	/* UDP without records: always the current backend */
 	VIP_ACCESS = 0x10,	/* the service has allow or deny prefixes */
 	VIP_EMPTY = 0x20,	/* no backend: drop with REASON_NO_BACKEND */
+	VIP_ANY_PORT = 0x40,	/* port 0: one slot for all ports that a client's port connects to */
 };
 
 struct vip {
@@ -388,7 +389,7 @@ struct explanation {
 	__u32 slot;
 	__u32 word;		/* the slot's, as read */
 	__u32 backend;		/* chosen */
-	__u64 flow;		/* its hash */
+	__u64 flow;		/* flow_hash of its 5-tuple; 0: no table was asked */
 	__u64 record;		/* 0: none found */
 	__u32 used;		/* the line's times */
 	__u32 changed;
@@ -433,8 +434,7 @@ static DATAPLANE_INLINE __u64 mix(__u64 value)
 
 /*
  * A flow's hash, keyed by its service's seed. The high half chooses slot and record line, the low half is its
- * fingerprint and spreads the outer source. With VIP_SOURCE_IP both ports are 0; `vip_port` is 0 for any-port VIPs.
- * Ports as in the header.
+ * fingerprint and spreads the outer source. Ports as in the packet's header.
  * A change of this function is a new hash version in the generation, and a full remap.
  */
 #define FLOW_HASH_VERSION 1
@@ -449,7 +449,19 @@ static DATAPLANE_INLINE __u64 flow_hash(struct address client, __be16 client_por
 	return mix(hash ^ ((__u64)client_port << 16 | vip_port));
 }
 
-/* Multiply-shift over the flow's high half: [0, size) without a division. */
+/*
+ * What chooses the slot in the flow's place where flows that differ in their ports share one: all of a client with
+ * VIP_SOURCE_IP, those of a client's port with VIP_ANY_PORT. No more than the slot is theirs together: a record, and
+ * the way through the receiver's queues, belong to one connection.
+ */
+#define VIP_SHARED_SLOTS (VIP_SOURCE_IP | VIP_ANY_PORT)
+
+static DATAPLANE_INLINE __u64 shared_hash(struct address client, __be16 client_port, __u32 vip_flags, __u64 seed)
+{
+	return flow_hash(client, vip_flags & VIP_SOURCE_IP ? 0 : client_port, 0, seed);
+}
+
+/* Multiply-shift over the high half: [0, size) without a division. */
 static DATAPLANE_INLINE __u32 slot_of(__u64 flow, __u32 table_size)
 {
 	return (__u32)(((flow >> 32) * table_size) >> 32);

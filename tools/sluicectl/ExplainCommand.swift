@@ -95,7 +95,7 @@ struct ExplainCommand: ParsableCommand {
             backend = name(explanation.backend)
             newConnection = name(explanation.newConnection)
             recorded = explanation.record != nil
-            flow = String(explanation.flow.hash, radix: 16)
+            flow = String(explanation.flowHash, radix: 16)
             sends = explanation.output.map { "\($0)" }
             outputBytes = explanation.output?.length
         }

@@ -113,6 +113,10 @@ enum FlowOptions {
         let target = try end(destination, "--dst")
         let vip = VIP(address: target.address, port: target.port, transport: try transport(proto))
         let service = try service(of: vip, in: generation)
-        return Flow(client: client.address, clientPort: client.port, service: service, seed: generation.seed)
+        // With any port, the VIP's alone is no flow's: each port that a client dials is a flow of its own.
+        guard target.port != 0 else { throw Failure(.usage, "--dst \(destination): write the port that is dialled") }
+        return Flow(
+            client: client.address, clientPort: client.port, vipPort: target.port, service: service,
+            seed: generation.seed)
     }
 }
