@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Fragments: the first is steered by its ports and remembered, the later ones follow it. */
+/*
+ * Fragments to addresses that have VIPs: the first is steered by its ports, or passed, and remembered, the later ones
+ * follow it. The memory holds one packet a first fragment; what goes to other addresses never comes here.
+ */
 #ifndef SLUICE_FRAGMENT_H
 #define SLUICE_FRAGMENT_H
 
+#include "parse.h"
 #include "verdict.h"
-#include "wire.h"
 
 /* RFC 8200, 4.5: IPv6 reassembles without regard to what is inside. */
 static __always_inline void name_fragment(struct fragment_key *key, const struct packet *packet)
@@ -15,6 +18,7 @@ static __always_inline void name_fragment(struct fragment_key *key, const struct
 	key->protocol = packet->ipv6 ? NEXT_FRAGMENT : packet->protocol;
 }
 
+/* With the packet's backend; with none, what follows is passed. */
 static __always_inline void remember_fragment(const struct packet *packet)
 {
 	struct fragment_key key;
@@ -31,6 +35,13 @@ static __always_inline void remember_fragment(const struct packet *packet)
 	bpf_map_update_elem(&fragments, &key, &fragment, BPF_ANY);
 }
 
+/* TCP and UDP have their ports in the first fragment; IPv6's options may hide there, too, what they stand before. */
+static __always_inline int follows_first(const struct packet *packet)
+{
+	return packet->protocol == IPPROTO_TCP || packet->protocol == IPPROTO_UDP ||
+	       (packet->ipv6 && is_extension(packet->protocol));
+}
+
 static __always_inline verdict recall_fragment(struct packet *packet)
 {
 	struct fragment_key key;
@@ -44,6 +55,8 @@ static __always_inline verdict recall_fragment(struct packet *packet)
 	age = clock_ns() - fragment->seen;
 	if (age > (__s64)FRAGMENT_LIFE_NS)
 		return drop(packet, REASON_FRAGMENT_WITHOUT_FIRST);
+	if (!fragment->backend)
+		return pass(packet, REASON_NOT_VIP);
 	packet->service = fragment->service;
 	packet->backend = fragment->backend;
 	packet->flow = fragment->flow;

@@ -70,14 +70,17 @@ static __always_inline verdict answer_echo(struct packet *packet, void *data, vo
 	return answer(packet, XDP_TX, REASON_ECHO_REPLY);
 }
 
-/* The packet inside went from the VIP to the client; seen from here, its flow runs the other way. */
-static __always_inline verdict adopt_ports(struct packet *packet, void *transport, void *end, __u32 room)
+/*
+ * The packet inside went from the VIP to the client; seen from here, its flow runs the other way. One of a protocol
+ * without VIPs, or with a port that is none (`pass_unclaimed`), was this host's own: its stack learns of the error.
+ */
+static __always_inline verdict adopt_ports(struct packet *packet, void *transport, void *end, __u32 room, int is_later)
 {
 	__be16 *ports = transport;	/* RFC 792 promises eight bytes of it: the ports of TCP and UDP alike */
 
-	if ((void *)(ports + 2) > end || room < 2 * sizeof(*ports))
-		return drop(packet, REASON_ICMP_BAD_INNER);
 	if (packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP)
+		return pass(packet, REASON_ICMP_PASSED);
+	if (is_later || (void *)(ports + 2) > end || room < 2 * sizeof(*ports))
 		return drop(packet, REASON_ICMP_BAD_INNER);
 	packet->vip_port = ports[0];
 	packet->client_port = ports[1];
@@ -91,13 +94,14 @@ static __always_inline verdict adopt_inner_ipv4(struct packet *packet, void *inn
 
 	if ((void *)(ip + 1) > end || room < sizeof(*ip) || ip->version != 4 || ip->ihl < 5)
 		return drop(packet, REASON_ICMP_BAD_INNER);
-	if (ip->saddr != packet->vip.words[3] || ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET))
+	if (ip->saddr != packet->vip.words[3])
 		return drop(packet, REASON_ICMP_BAD_INNER);
 	packet->client.words[3] = ip->daddr;
 	packet->protocol = ip->protocol;
 	if (room < ip->ihl * 4)
 		return drop(packet, REASON_ICMP_BAD_INNER);
-	return adopt_ports(packet, inner + ip->ihl * 4, end, room - ip->ihl * 4);
+	return adopt_ports(packet, inner + ip->ihl * 4, end, room - ip->ihl * 4,
+			   ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET));
 }
 
 static __always_inline verdict adopt_inner_ipv6(struct packet *packet, void *inner, void *end, __u32 room)
@@ -106,6 +110,7 @@ static __always_inline verdict adopt_inner_ipv6(struct packet *packet, void *inn
 	struct ipv6hdr *ip = inner;
 	void *transport = ip + 1;
 	struct address source;
+	int is_later = 0;
 
 	if (transport > end || room < sizeof(*ip) || ip->version != 6)
 		return drop(packet, REASON_ICMP_BAD_INNER);
@@ -119,14 +124,14 @@ static __always_inline verdict adopt_inner_ipv6(struct packet *packet, void *inn
 	/* What backends send has no extension but this one. */
 	if (packet->protocol == NEXT_FRAGMENT) {
 		fragment = transport;
-		if ((void *)(fragment + 1) > end || room < sizeof(*fragment) ||
-		    fragment->offset & bpf_htons(IPV6_FRAGMENT_OFFSET))
+		if ((void *)(fragment + 1) > end || room < sizeof(*fragment))
 			return drop(packet, REASON_ICMP_BAD_INNER);
+		is_later = fragment->offset & bpf_htons(IPV6_FRAGMENT_OFFSET);
 		packet->protocol = fragment->next;
 		transport = fragment + 1;
 		room -= sizeof(*fragment);
 	}
-	return adopt_ports(packet, transport, end, room);
+	return adopt_ports(packet, transport, end, room, is_later);
 }
 
 static __always_inline int is_error(const struct packet *packet, __u8 type)
@@ -156,7 +161,7 @@ static __always_inline verdict handle_icmp(struct xdp_md *ctx, struct packet *pa
 	__u32 room;
 	__u8 request = packet->ipv6 ? ICMPV6_ECHO_REQUEST : ICMP_ECHO_REQUEST;
 
-	if (packet->flags & PACKET_FIRST_FRAGMENT || packet->link_length + packet->transport > ICMP_OFFSET_MASK)
+	if (packet->link_length + packet->transport > ICMP_OFFSET_MASK)
 		return pass(packet, REASON_ICMP_PASSED);
 	if ((void *)(icmp + 1) > end || packet->transport + sizeof(*icmp) > packet->length)
 		return drop(packet, REASON_TRUNCATED);

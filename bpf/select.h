@@ -3,6 +3,7 @@
 #ifndef SLUICE_SELECT_H
 #define SLUICE_SELECT_H
 
+#include "fragment.h"
 #include "track.h"
 
 #define VIP_SPECIAL (VIP_ACCESS | VIP_EMPTY)
@@ -34,6 +35,19 @@ static __always_inline struct vip *vip_of(struct control *control, const struct 
 	if (is_vip(&line->entries[1], address, port, protocol))
 		return &line->entries[1];
 	return 0;
+}
+
+/*
+ * The service that counts what shows no port, of those that have VIPs on an address; 0 where none has. A function of
+ * its own for the verifier's sake, as `insert_record`.
+ */
+__attribute__((noinline)) int service_at(__u64 high, __u64 low)
+{
+	struct control *state = element(&control, 0);
+	struct address address = { .halves = { high, low } };
+	struct vip *vip = state ? vip_of(state, &address, 0, PROTOCOL_ICMP) : 0;
+
+	return vip ? vip->service : 0;
 }
 
 /* RFC 1122, 3.2.1.3; RFC 4291, 2.5.3 and 2.7; and a loop: what we encapsulated ourselves. */
@@ -94,6 +108,16 @@ static __always_inline int is_denied(const struct packet *packet)
 	return service && access_of(&packet->client, packet->service, service) == ACCESS_DENY;
 }
 
+/* What is of no VIP is the host's own; of a fragment to an address that has VIPs, so is what follows. */
+static __always_inline verdict pass_unclaimed(const struct packet *packet)
+{
+	if (packet->flags & PACKET_RELAYED)
+		return pass(packet, REASON_ICMP_PASSED);
+	if (packet->flags & PACKET_FIRST_FRAGMENT && service_at(packet->vip.halves[0], packet->vip.halves[1]))
+		remember_fragment(packet);
+	return pass(packet, REASON_NOT_VIP);
+}
+
 /* Which backend a packet with ports goes to: steering.md, rules 1 to 9. */
 static __always_inline verdict select(struct control *control, struct packet *packet)
 {
@@ -107,7 +131,8 @@ static __always_inline verdict select(struct control *control, struct packet *pa
 	if (FEATURE_ANY_PORT && !vip)
 		vip = vip_of(control, &packet->vip, 0, packet->protocol);
 	if (!vip)
-		return packet->flags & PACKET_RELAYED ? drop(packet, REASON_ICMP_BAD_INNER) : pass(packet, REASON_NOT_VIP);
+		return unlikely(packet->flags & PACKET_SPECIAL) ? pass_unclaimed(packet)
+								: pass(packet, REASON_NOT_VIP);
 	packet->service = vip->service;
 
 	refused = refuse_source(control, packet);

@@ -29,24 +29,28 @@ static __always_inline verdict forward(struct xdp_md *ctx, struct control *state
 /* Packets to a VIP's address that show no ports of their own. GO_ON: those of another packet steer it now. */
 static __always_inline verdict handle_rare(struct xdp_md *ctx, struct control *state, struct packet *packet)
 {
-	struct vip *vip = vip_of(state, &packet->vip, 0, PROTOCOL_ICMP);
 	enum reason refused;
 
-	if (!vip)
+	packet->service = service_at(packet->vip.halves[0], packet->vip.halves[1]);
+	if (!packet->service)
 		return pass(packet, REASON_NOT_VIP);
-	packet->service = vip->service;
 	refused = refuse_source(state, packet);
 	if (refused)
 		return drop(packet, refused);
 	if (packet->flags & PACKET_CUT)
 		return drop(packet, REASON_TRUNCATED);
+	if (packet->flags & PACKET_FIRST_FRAGMENT) {	/* of ICMP or another protocol */
+		if (packet->ipv6)
+			remember_fragment(packet);
+		return pass(packet, packet->flags & PACKET_ICMP ? REASON_ICMP_PASSED : REASON_NOT_VIP);
+	}
 	if (packet->flags & PACKET_OTHER)
 		return pass(packet, REASON_NOT_VIP);
 	if (packet->flags & PACKET_ICMP)
 		return handle_icmp(ctx, packet);
 	if (packet->protocol == (packet->ipv6 ? NEXT_ICMPV6 : IPPROTO_ICMP))
 		return pass(packet, REASON_ICMP_PASSED);
-	return recall_fragment(packet);
+	return follows_first(packet) ? recall_fragment(packet) : pass(packet, REASON_NOT_VIP);
 }
 
 static __always_inline verdict steer_packet(struct xdp_md *ctx, struct control *state, struct packet *packet)
@@ -64,7 +68,7 @@ static __always_inline verdict steer_packet(struct xdp_md *ctx, struct control *
 		found = select(state, packet);
 		if (found)
 			return found;
-		if (unlikely(packet->flags & PACKET_SPECIAL) && packet->flags & PACKET_FIRST_FRAGMENT)
+		if (unlikely(packet->flags & PACKET_SPECIAL) && packet->flags & PACKET_FIRST_FRAGMENT && packet->backend)
 			remember_fragment(packet);
 	}
 	return forward(ctx, state, packet);

@@ -46,6 +46,25 @@ extension PacketTests {
             for (key, interface) in ports { try stage.maps.ports.update(key, interface) }
         }
 
+        @Test func `only fragments to addresses that have VIPs are remembered`() throws {
+            let stage = try Stage.whole()
+            try stage.reset()
+            let passed: [Packet] = [
+                .tcp(Row.client, 1, to: "203.0.113.99", 444, payload: 200),
+                .tcp(Row.client6, 1, to: "2001:db8:1::99", 444, payload: 200),
+                .raw(Row.client, to: "203.0.113.99", 47, .counting(200)),
+            ]
+            for packet in passed {
+                let (first, later) = packet.fragments(at: 120)
+                #expect(try stage.run(first.frame).verdict == XDP.pass)
+                #expect(try stage.run(later.frame).verdict == XDP.pass)
+            }
+            #expect(try stage.fragmentCount() == 0)
+            let other = Packet.tcp(Row.client, 1, to: "203.0.113.1", 444, payload: 200)
+            _ = try stage.run(other.fragments(at: 120).first.frame)
+            #expect(try stage.fragmentCount() == 1)
+        }
+
         @Test func `a drop leaves a sample of its headers`() throws {
             let stage = try Stage.whole()
             for packet in [Row.web().with { $0.length = 0 }, Row.vip(8), Row.vip(12).sized(1000)] {

@@ -162,11 +162,27 @@ extension Row {
         Row(
             "an error about a packet of a port that is no VIP's",
             error(3, 4, mtu: 1400, quoting: Packet.tcp("203.0.113.1", 444, to: client, 40000).bytes),
-            .dropped(REASON_ICMP_BAD_INNER), shared),
+            .passed(REASON_ICMP_PASSED), shared),
         Row(
-            "an error about GRE",
+            "an error about UDP of a port that is TCP's",
+            error(3, 3, quoting: Packet.udp("203.0.113.1", 443, to: client, 40000).bytes),
+            .passed(REASON_ICMP_PASSED), shared),
+        Row(
+            "an error about GRE is the host's",
             error(3, 4, mtu: 1400, quoting: Packet.raw("203.0.113.1", to: client, 47, .counting(40)).bytes),
-            .dropped(REASON_ICMP_BAD_INNER), shared),
+            .passed(REASON_ICMP_PASSED), shared),
+        Row(
+            "an error about the host's own echo request",
+            error(11, 0, quoting: Packet.icmp("203.0.113.1", to: client, 8, payload: .counting(8)).bytes),
+            .passed(REASON_ICMP_PASSED), shared),
+        Row(
+            "an IPv6 error about a packet of a port that is no VIP's",
+            error6(2, mtu: 1400, quoting: Packet.tcp("2001:db8:1::1", 444, to: client6, 40000).bytes),
+            .passed(REASON_ICMP_PASSED), shared6),
+        Row(
+            "an IPv6 error about the host's own echo request",
+            error6(3, quoting: Packet.icmp("2001:db8:1::1", to: client6, 128, payload: .counting(8)).bytes),
+            .passed(REASON_ICMP_PASSED), shared6),
         Row(
             "an error about a later fragment",
             error(11, 1, quoting: web().answer(payload: 100).fragments(at: 64).later.bytes),

@@ -131,6 +131,34 @@ extension Row {
             "a first fragment of another port",
             Packet.tcp(client, 1, to: "203.0.113.1", 444, payload: 200)
                 .fragments(at: 120).first, .passed(REASON_NOT_VIP)),
+        passedLater("and what follows it", .tcp(client, 1, to: "203.0.113.1", 444, payload: 200), shared),
+        passedLater("the same of UDP", .udp(client, 1, to: "203.0.113.1", 443, payload: 200), shared),
+        passedLater("the same of TCP over IPv6", .tcp(client6, 1, to: "2001:db8:1::1", 444, payload: 200), shared6),
+        Row(
+            "the same more than a second late",
+            Packet.tcp(client, 1, to: "203.0.113.1", 444, payload: 200).fragments(at: 120).later,
+            .dropped(REASON_FRAGMENT_WITHOUT_FIRST), shared,
+            after: [Packet.tcp(client, 1, to: "203.0.113.1", 444, payload: 200).fragments(at: 120).first]
+        ) {
+            try $0.ageFragments(by: .milliseconds(1100))
+        },
+        Row(
+            "a later fragment of GRE",
+            Packet.raw(client, to: "203.0.113.1", 47, .counting(160)).fragments(at: 80).later, .passed(REASON_NOT_VIP),
+            shared),
+        Row(
+            "a later fragment of ESP over IPv6",
+            Packet.raw(client6, to: "2001:db8:1::1", 50, .counting(160)).fragments(at: 80).later,
+            .passed(REASON_NOT_VIP), shared6),
+        Row(
+            "a later fragment of an echo request",
+            Packet.icmp(client, to: "203.0.113.1", 8, payload: .counting(160)).fragments(at: 80).later,
+            .passed(REASON_ICMP_PASSED), shared),
+        Row(
+            "a later fragment of GRE behind options for the destination", splitGRE.later, .passed(REASON_NOT_VIP),
+            shared6, after: [splitGRE.first]),
+        Row(
+            "the same before its first", splitGRE.later, .dropped(REASON_FRAGMENT_WITHOUT_FIRST), shared6),
         Row(
             "a later fragment that is too large",
             web(payload: 3000).fragments(at: 1400).later.with {
@@ -164,6 +192,12 @@ extension Row {
         return Row(name, later, .forwarded(REASON_LATER_FRAGMENT), service, flow: packet, after: [first])
     }
 
+    /// The same, where no VIP has the port.
+    private static func passedLater(_ name: String, _ packet: Packet, _ service: String) -> Row {
+        let (first, later) = packet.fragments(at: 120)
+        return Row(name, later, .passed(REASON_NOT_VIP), service, after: [first])
+    }
+
     private static func middle(_ packet: Packet) -> Packet {
         packet.fragments(at: 120).later.with {
             $0.transport = .raw(6, .counting(80))
@@ -171,22 +205,24 @@ extension Row {
         }
     }
 
+    private static let split = splitOptions(of: web6(payload: 200))
+    private static let splitGRE = splitOptions(of: .raw(client6, to: "2001:db8:1::1", 47, .counting(200)))
+
     /// An IPv6 packet whose destination options are fragmented, too.
-    private static let split: (first: Packet, later: Packet) = {
+    private static func splitOptions(of whole: Packet) -> (first: Packet, later: Packet) {
         func fragment(_ field: UInt16) -> Packet.Extension {
             .init(kind: 44, rest: [0] + [UInt8](field) + [0, 0, 0, 7])
         }
-        let whole = web6(payload: 200)
         let bytes = whole.transport.bytes(from: whole.source, to: whole.destination)
         return (
             whole.with {
                 $0.extensions = [fragment(1), .options(60)]
-                $0.transport = .raw(6, Array(bytes[..<80]))
+                $0.transport = .raw(whole.transport.number(isIPv4: false), Array(bytes[..<80]))
             },
             whole.with {
                 $0.extensions = [fragment(88)]
                 $0.transport = .raw(60, Array(bytes[80...]))
             }
         )
-    }()
+    }
 }

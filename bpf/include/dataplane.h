@@ -311,7 +311,7 @@ enum reason {
 	REASON_NOT_VIP,
 	REASON_OTHER_MAC,		/* the frame is for another host */
 	REASON_LOCAL,			/* `forward: local` */
-	REASON_ICMP_PASSED,		/* ICMP to a VIP's address that is neither echo nor error */
+	REASON_ICMP_PASSED,		/* ICMP to a VIP's address: no echo request, no error about a VIP's packet */
 	/* dropped */
 	REASON_TRUNCATED,		/* a header does not fit the frame */
 	REASON_BAD_LENGTH,		/* the IP length does not fit the frame */
@@ -324,9 +324,14 @@ enum reason {
 	REASON_NO_BACKEND,
 	REASON_NO_NEXT_HOP,
 	REASON_NO_HEADROOM,		/* the driver leaves no room for the outer header */
-	REASON_FRAGMENT_WITHOUT_FIRST,
+	REASON_FRAGMENT_WITHOUT_FIRST,	/* later than its first by more than FRAGMENT_LIFE_NS, or before it */
 	REASON_TOO_BIG_LIMITED,		/* too big, and the rate of answers is spent */
-	REASON_ICMP_BAD_INNER,		/* an ICMP error whose inner packet is cut or was not ours */
+	/*
+	 * An ICMP error whose inner packet is cut or not from this address; or a later fragment, which shows no ports: the
+	 * backend sent it past this host, so nothing here remembers its first. Its sender learns of a smaller MTU by the
+	 * error about that one, which is as large.
+	 */
+	REASON_ICMP_BAD_INNER,
 	REASON_ICMP_SMALL_MTU,		/* asks for less than 576 (IPv4) or 1280 (IPv6) */
 	REASON_ECHO_LIMITED,		/* an echo request, and the rate of answers is spent */
 	REASON_COUNT,
