@@ -116,9 +116,22 @@ static __always_inline verdict answer_ipv6(struct xdp_md *ctx, struct packet *pa
 }
 
 /*
- * A frame above the interface's own MTU is no packet yet: a veth peer left it to be segmented later, and it is
- * forwarded. No error answers an error or a later fragment (RFC 1122, 3.2.2).
+ * What the kernel's own devices (veth, bridge, bond) hand on above their MTU is no packet yet but a run of segments: a
+ * sender on this machine left it to be cut later (GSO), or the device below gathered it (GRO). Its segments may fit,
+ * and a smaller MTU would not make it shorter: it goes on as it is. On hardware the kernel switches both off where XDP
+ * is attached, so there such a frame is a packet that came over the wire, from a sender with a larger MTU. Fragments
+ * are never gathered.
+ *
+ * What remains: a bond's cards may bring larger packets, too, which go on unanswered; and a hypervisor's card that
+ * cannot switch its gathering off (virtio-net without control queue) has its runs answered.
  */
+static __always_inline int is_unsegmented(const struct interface *interface, const struct packet *packet)
+{
+	return interface && interface->flags & INTERFACE_VIRTUAL && packet->length > interface->mtu &&
+	       !(packet->flags & (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT | PACKET_RELAYED));
+}
+
+/* No error answers an error or a later fragment (RFC 1122, 3.2.2). */
 static __always_inline verdict refuse_too_big(struct xdp_md *ctx, struct control *control, struct packet *packet,
 					  const struct backend *backend)
 {
@@ -128,7 +141,7 @@ static __always_inline verdict refuse_too_big(struct xdp_md *ctx, struct control
 
 	if (packet->length + overhead <= backend->mtu)
 		return GO_ON;
-	if (interface && packet->length > interface->mtu && packet->length + overhead <= IP_LENGTH_MAX)
+	if (is_unsegmented(interface, packet) && packet->length + overhead <= IP_LENGTH_MAX)
 		return GO_ON;
 	if (packet->flags & (PACKET_RELAYED | PACKET_LATER_FRAGMENT) || backend->mtu < overhead || !may_answer(packet))
 		return drop(packet, REASON_TOO_BIG_LIMITED);

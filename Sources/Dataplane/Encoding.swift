@@ -94,6 +94,7 @@ extension CDataplane.interface {
         ifindex = interface.index
         address = CDataplane.mac(interface.address)
         mtu = interface.mtu
+        flags = interface.isVirtual ? INTERFACE_VIRTUAL.rawValue : 0
     }
 }
 

@@ -17,12 +17,15 @@ public struct NetworkInterface: Hashable, Sendable {
     public let address: MACAddress
     /// Largest IP packet, in bytes.
     public let mtu: UInt16
+    /// A device of the kernel's own (veth, bridge, bond, ...): what it hands on above its MTU is to be segmented later.
+    public let isVirtual: Bool
 
-    public init(index: UInt32, name: String, address: MACAddress, mtu: UInt16) {
+    public init(index: UInt32, name: String, address: MACAddress, mtu: UInt16, isVirtual: Bool = false) {
         self.index = index
         self.name = name
         self.address = address
         self.mtu = mtu
+        self.isVirtual = isVirtual
     }
 }
 

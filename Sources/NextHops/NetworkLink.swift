@@ -52,10 +52,12 @@ extension NetworkLink {
         else { throw NetlinkParseError(offset: body.startIndex, cause: "a link message that is cut") }
         let attributes = try NetlinkAttributes(body.dropFirst(16))
         isEthernet = type == UInt16(ARPHRD_ETHER)
+        let details = try attributes.nested(IFLA_LINKINFO)
+        kind = details?.text(IFLA_INFO_KIND)
         interface = NetworkInterface(
             index: UInt32(index), name: attributes.text(IFLA_IFNAME) ?? "",
             address: attributes[IFLA_ADDRESS].flatMap(MACAddress.init(netlink:)) ?? MACAddress(bits: 0),
-            mtu: UInt16(clamping: attributes.number(IFLA_MTU, as: UInt32.self) ?? 0))
+            mtu: UInt16(clamping: attributes.number(IFLA_MTU, as: UInt32.self) ?? 0), isVirtual: kind != nil)
         isUp = flags & UInt32(IFF_UP) != 0
         hasCarrier = flags & 1 << 16 != 0
         isLoopback = flags & UInt32(IFF_LOOPBACK) != 0
@@ -66,8 +68,6 @@ extension NetworkLink {
         receiveQueues = attributes.number(IFLA_NUM_RX_QUEUES, as: UInt32.self) ?? 1
         transmitQueues = attributes.number(IFLA_NUM_TX_QUEUES, as: UInt32.self) ?? 1
         mtuRange = Self.mtuRange(attributes)
-        let details = try attributes.nested(IFLA_LINKINFO)
-        kind = details?.text(IFLA_INFO_KIND)
         if kind == "vlan" { vlan = try details?.nested(IFLA_INFO_DATA)?.number(IFLA_VLAN_ID, as: UInt16.self) }
         program = try Self.program(attributes)
     }

@@ -22,7 +22,7 @@ import Testing
             #expect(link.interface.mtu == 1500)
             #expect(link.interface.address == MACAddress(bits: 0xeeae_0602_aa47))
             #expect(link.isUp && link.hasCarrier && link.isEthernet && !link.isLoopback)
-            #expect(link.kind == "veth")
+            #expect(link.kind == "veth" && link.interface.isVirtual)
             #expect(link.receiveQueues == 2 && link.transmitQueues == 2)
             #expect(link.mtuRange == 68...65535)
             #expect(link.program == nil)

@@ -19,6 +19,14 @@ extension Stage {
         }
     }
 
+    /// Makes the interface that frames come in by one of the kernel's own devices, or a card again.
+    func setVirtual(_ isVirtual: Bool = true) {
+        let interfaces = MemoryLayout<control>.offset(of: \.interfaces) ?? 0
+        let place = interfaces + Int(Fleet.edge.index) * MemoryLayout<interface>.stride
+        let flags = MemoryLayout<interface>.offset(of: \.flags) ?? 0
+        maps.control.store32(isVirtual ? INTERFACE_VIRTUAL.rawValue : 0, element: 0, offset: place + flags)
+    }
+
     /// Makes remembered fragments this much older.
     func ageFragments(by duration: Duration) throws {
         let nanoseconds = UInt64(duration / .nanoseconds(1))

@@ -192,8 +192,14 @@ extension Row {
         Row("a frame of several buffers", vip(15).sized(6000), settled, "jumbo"),
         Row("the largest frame of several buffers", vip(15).sized(8980), settled, "jumbo"),
         Row(
-            "what is larger than any frame is to be cut by the sender's card, and goes on",
-            web().sized(9001), settled, "web"),
-        Row("and the largest of these", web6().sized(20000), settled, "web6"),
+            "segments that a virtual device hands on uncut", web().sized(9001), settled, "web"
+        ) { $0.setVirtual() },
+        Row("the same over IPv6, as many as there may be", web6().sized(20000), settled, "web6") { $0.setVirtual() },
+        Row(
+            "datagrams that it hands on uncut", .udp(client, 5353, to: "203.0.113.1", 53, payload: 12000), settled,
+            "dns"
+        ) {
+            $0.setVirtual()
+        },
     ]
 }

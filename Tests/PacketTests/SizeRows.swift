@@ -43,6 +43,15 @@ extension Row {
         tooBig("a large packet for IPv6 in GUE", vip6(4).sized(1449), "gue6", mtu: 1448),
         tooBig("a large packet for L2 over IPv6", vip6(6, 80).sized(1501), "wire6", mtu: 1500),
         tooBig("a packet of several buffers over IPv6", web6().sized(6000), "web6", mtu: 1460),
+        tooBig("a packet above the MTU of the card that it came in by", web().sized(9001), "web", mtu: 1480),
+        tooBig("an IPv6 packet above that MTU", web6().sized(9001), "web6", mtu: 1460),
+        tooBig("a packet above it for a jumbo way", vip(15).sized(9001), "jumbo", mtu: 8980),
+        tooBig("a packet of just the MTU of a virtual device", web().sized(9000), "web", mtu: 1480) { $0.setVirtual() },
+        Row(
+            "a later fragment above a virtual device's MTU",
+            web(payload: 12000).fragments(at: 1400).later, .dropped(REASON_TOO_BIG_LIMITED), "web",
+            after: [web(payload: 12000).fragments(at: 1400).first]
+        ) { $0.setVirtual() },
         Row(
             "a large packet when this second's answers are spent", web().sized(1500), .dropped(REASON_TOO_BIG_LIMITED),
             "web"
@@ -173,7 +182,10 @@ extension Row {
     ]
 
     /// The packet is answered with the largest size that would fit.
-    private static func tooBig(_ name: String, _ packet: Packet, _ service: String, mtu: UInt32) -> Row {
+    private static func tooBig(
+        _ name: String, _ packet: Packet, _ service: String, mtu: UInt32,
+        prepare: (@Sendable (Stage) throws -> Void)? = nil
+    ) -> Row {
         let isIPv4 = packet.isIPv4
         let message = Transport.Message(
             type: isIPv4 ? 3 : 2, code: isIPv4 ? 4 : 0, rest: mtu,
@@ -183,7 +195,7 @@ extension Row {
             $0.identification = 0
             $0.flowLabel = 0
         }
-        return Row(name, packet, .answered(REASON_TOO_BIG_ANSWERED, answer), service)
+        return Row(name, packet, .answered(REASON_TOO_BIG_ANSWERED, answer), service, prepare: prepare)
     }
 
     /// The second fragment of a packet behind its first.

@@ -85,6 +85,7 @@ final class Stage {
         Self.clear(maps.records)
         Self.clear(states)
         for key in try fragments.keys(as: FragmentKey.self) { try fragments.delete(key) }
+        setVirtual(false)
     }
 
     private static func clear<Element>(_ array: MappedArray<Element>) {

@@ -95,11 +95,15 @@ struct mac {
 
 /* ---- Control --------------------------------------------------------------------------------------------------- */
 
+enum interface_flags {
+	INTERFACE_VIRTUAL = 0x01,	/* the kernel's own device: a frame above its MTU is to be segmented later */
+};
+
 struct interface {
 	__u32 ifindex;		/* 0: free */
 	struct mac address;
 	__u16 mtu;		/* of IP packets, bytes */
-	__u32 reserved;
+	__u32 flags;		/* enum interface_flags */
 };
 
 /* One element. `active` is the one store that puts a generation's VIPs in force. */
