@@ -32,6 +32,14 @@ public struct Features: OptionSet, Hashable, Sendable {
 
     public static let all = Features(rawValue: 1 << UInt32(names.count) - 1)
 
+    /// All that a program may contain on such a kernel.
+    public static func supported(by kernel: KernelFeatures) -> Features {
+        var features = all
+        if !kernel.coarseClock { features.remove(.coarseClock) }
+        if !kernel.xdpFragments { features.remove(.fragments) }
+        return features
+    }
+
     /// What the compiler is told: every feature with 1 or 0.
     public var defines: [(String, String)] {
         Self.names.indices.map { ("FEATURE_\(Self.names[$0].macro)", rawValue & 1 << UInt32($0) != 0 ? "1" : "0") }

@@ -28,7 +28,8 @@ final class Installation {
         self.settings = settings
         paths = PinPaths(root: settings.bpfRoot)
         kernel = KernelFeatures.probe()
-        source = ProgramSource(directory: settings.sources, cache: settings.cache, clang: settings.clang)
+        source = ProgramSource(
+            directory: settings.sources, cache: settings.cache, clang: settings.clang, kernel: kernel)
         loader = Loader(paths: paths, cpus: try Self.cpus(settings))
         attachment = Attachment(
             paths: paths, policy: settings.policy, replacesForeign: settings.replacesForeign)

@@ -16,17 +16,20 @@ public struct ProgramObject: Hashable, Sendable {
     public let note: String?
 }
 
-/// Where programs come from: compiled for this host and generation, or the general one that was shipped.
+/// Where programs come from: compiled for this host and generation, or a general one that was shipped.
 public struct ProgramSource: Sendable {
     private let compiler: Compiler
     private let directory: String
+    private let supported: Features
 
     /// - Parameters:
-    ///   - directory: of the sources and of the prebuilt object.
+    ///   - directory: of the sources and of the prebuilt objects.
     ///   - clang: a path; nil looks for one.
-    public init(directory: String, cache: String, clang: String? = nil) {
+    ///   - kernel: decides which of the prebuilt objects serves.
+    public init(directory: String, cache: String, clang: String? = nil, kernel: KernelFeatures) {
         self.directory = directory
         compiler = Compiler(clang: clang, cache: cache)
+        supported = .supported(by: kernel)
     }
 
     /// - Throws: what the compiler said, where there is no prebuilt object either.
@@ -37,19 +40,45 @@ public struct ProgramSource: Sendable {
             return ProgramObject(
                 path: object.path, digest: object.digest, features: features, isPrebuilt: false, note: nil)
         } catch {
-            let path = "\(directory)/steer.bpf.o"
-            guard access(path, R_OK) == 0 else { throw error }
-            return try prebuilt(path, because: error)
+            let general = PrebuiltProgram.serving(supported, in: directory)
+            guard let general, general.features.isSuperset(of: features) else { throw error }
+            return try object(general, because: error)
         }
     }
 
-    private func prebuilt(_ path: String, because cause: BPFError) throws(BPFError) -> ProgramObject {
+    private func object(_ prebuilt: PrebuiltProgram, because cause: BPFError) throws(BPFError) -> ProgramObject {
+        let path = "\(directory)/\(prebuilt.rawValue)"
         do {
             let digest = Digest.sha256hex(try AtomicFile.read(path))
             return ProgramObject(
-                path: path, digest: digest, features: .all, isPrebuilt: true, note: "prebuilt program: \(cause)")
+                path: path, digest: digest, features: prebuilt.features, isPrebuilt: true,
+                note: "prebuilt program: \(cause)")
         } catch {
             throw BPFError(operation: "read", subject: path, cause: "\(error)")
         }
+    }
+}
+
+/// The general objects that `tools/install` ships, by the names of their files: each can do everything, less what kernels
+/// before some version lack. The richest comes first.
+public enum PrebuiltProgram: String, CaseIterable, Sendable {
+    case whole = "steer.bpf.o"
+    /// For kernels before 5.18.
+    case withoutFragments = "steer-5.11.bpf.o"
+    /// For kernels before 5.11.
+    case oldest = "steer-5.10.bpf.o"
+
+    public var features: Features {
+        switch self {
+        case .whole: .all
+        case .withoutFragments: .all.subtracting(.fragments)
+        case .oldest: .all.subtracting([.fragments, .coarseClock])
+        }
+    }
+
+    /// The richest that such a kernel takes; nil where the folder does not hold it.
+    public static func serving(_ supported: Features, in directory: String) -> PrebuiltProgram? {
+        let richest = allCases.first { $0.features.isSubset(of: supported) }
+        return richest.flatMap { access("\(directory)/\($0.rawValue)", R_OK) == 0 ? $0 : nil }
     }
 }

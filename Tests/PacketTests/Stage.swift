@@ -29,8 +29,8 @@ final class Stage {
         defer { withExtendedLifetime(pins) {} }
         let paths = PinPaths(root: pins.path)
         try paths.make()
-        let cache = try TemporaryDirectory()
-        let source = ProgramSource(directory: RepositoryRoot.path + "/bpf", cache: cache.path)
+        let source = ProgramSource(
+            directory: RepositoryRoot.path + "/bpf", cache: try Self.cache.get().path, kernel: Self.kernel)
         let loader = Loader(paths: paths, cpus: try Map.possibleCPUs())
         let loaded = try loader.load(try source.object(with: features))
         tables = try Tables(paths)
@@ -46,6 +46,8 @@ final class Stage {
         try tables.finish()
     }
 
+    /// Of objects: stages with the same features differ in their maps only.
+    private static let cache = Result { try TemporaryDirectory() }
     @MainActor private static var kept: [[NetworkInterface]: Stage] = [:]
 
     /// The program with all that this kernel takes; one for all tests, as the kernel takes seconds to verify it.
@@ -56,13 +58,8 @@ final class Stage {
         return stage
     }
 
-    static var everything: Features {
-        let kernel = KernelFeatures.probe()
-        var features = Features.all
-        if !kernel.coarseClock { features.remove(.coarseClock) }
-        if !kernel.xdpFragments { features.remove(.fragments) }
-        return features
-    }
+    private static let kernel = KernelFeatures.probe()
+    static var everything: Features { .supported(by: kernel) }
 
     var maps: KernelMaps { tables.maps }
     /// Whether packets leave by the device map.

@@ -2,6 +2,7 @@
 
 import BPF
 import CDataplane
+import Dataplane
 import Diagnosis
 import Documents
 import Glibc
@@ -82,7 +83,8 @@ struct HostSurvey {
         build.folder = host.directories.bpf
         build.clang = Compiler.find()
         build.hasSources = access("\(build.folder)/steer.bpf.c", R_OK) == 0
-        build.hasPrebuilt = access("\(build.folder)/steer.bpf.o", R_OK) == 0
+        let supported = Features.supported(by: KernelFeatures.probe())
+        build.hasPrebuilt = PrebuiltProgram.serving(supported, in: build.folder) != nil
         return build
     }
 }
