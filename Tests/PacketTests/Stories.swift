@@ -278,6 +278,6 @@ extension Stage {
 
     fileprivate func ageChange(of flow: Flow, in service: String, by seconds: UInt32) throws {
         let line = try line(of: flow, in: service)
-        setTimes(of: line, used: maps.lineTimes[line].used, changed: now() - seconds)
+        setTimes(of: line, used: maps.lineTimes[line].used, changed: now() &- seconds)
     }
 }

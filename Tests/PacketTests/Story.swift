@@ -161,11 +161,11 @@ extension Stage {
     /// RECORD_ESTABLISHED of `dataplane.h`, a shift that Swift does not import.
     var establishedBit: UInt64 { 1 << UInt64(RECORD_ESTABLISHED_SHIFT) }
 
-    /// A record as the program writes it, `age` old.
+    /// A record as the program writes it, `age` old; where the host is not up for so long, it lies before the start.
     func record(
         fingerprint: UInt32, backend: UInt16, isEstablished: Bool, age: UInt32 = 0
     ) -> UInt64 {
-        let time = UInt64((now() - age) >> UInt32(RECORD_AGE_UNIT_SHIFT)) & 0xffff
+        let time = UInt64((now() &- age) >> UInt32(RECORD_AGE_UNIT_SHIFT)) & 0xffff
         return UInt64(fingerprint) | UInt64(backend) << UInt64(RECORD_BACKEND_SHIFT)
             | (isEstablished ? establishedBit : 0) | time << UInt64(RECORD_AGE_SHIFT)
     }
