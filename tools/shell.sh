@@ -52,12 +52,13 @@ find_clang() {
     fi
 }
 
-# compile_bpf SOURCE OBJECT
+# compile_bpf SOURCE OBJECT [FLAG...]
 compile_bpf() {
-    local clang
+    local clang source=$1 object=$2
+    shift 2
     clang=$(find_clang)
-    "$clang" -target bpf -O2 -g -mcpu=v3 -Wall -Werror -I"$ROOT/bpf/include" -I"/usr/include/$(uname -m)-linux-gnu" \
-        -c "$1" -o "$2"
+    "$clang" -target bpf -O2 -g -mcpu=v3 -Wall -Werror -I"$ROOT/bpf/include" -I"/usr/include/$(uname -m)-linux-gnu" "$@" \
+        -c "$source" -o "$object"
 }
 
 # start_time PID: the clock tick at which it began, which tells it from a later process of the same number. A zombie has
