@@ -39,13 +39,14 @@ struct Sample {
 
         """
 
-    /// Counts in `counts[0]` and passes.
+    /// Counts in `counts[0]` and passes. No atomic addition: clang makes one that also fetches of it, which Linux has since
+    /// 5.12.
     static let counting = """
         struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(map_flags, BPF_F_MMAPABLE); __uint(max_entries, 4);
             __type(key, __u32); __type(value, __u64); } counts SEC(".maps");
         SEC("xdp") int steer(struct xdp_md *ctx) {
             __u32 key = 0; __u64 *count = bpf_map_lookup_elem(&counts, &key);
-            if (count) __sync_fetch_and_add(count, 1);
+            if (count) *count += 1;
             return ctx->data ? XDP_PASS : XDP_ABORTED;
         }
 
