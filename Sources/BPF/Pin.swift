@@ -23,11 +23,14 @@ public enum Pin {
 
     /// The names in a directory of pins, sorted; empty if there is no such directory.
     public static func list(_ directory: String) throws(BPFError) -> [String] {
-        exists(directory) ? try Files.names(in: directory) : []
+        try exists(directory) ? try Files.names(in: directory) : []
     }
 
-    public static func exists(_ path: String) -> Bool {
-        access(path, F_OK) == 0
+    /// Whether there is something of that name. Throws where that cannot be told: bpffs is root's alone.
+    public static func exists(_ path: String) throws(BPFError) -> Bool {
+        if access(path, F_OK) == 0 { return true }
+        guard errno == ENOENT || errno == ENOTDIR else { throw BPFError("look for", path, code: errno) }
+        return false
     }
 
     /// Removes a pin, and answers whether it was there; what it held goes when nobody else holds it.

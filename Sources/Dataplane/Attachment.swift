@@ -69,7 +69,7 @@ struct Attachment {
     /// The pinned link, if it still holds the interface.
     private func adopt(_ program: Program, on interface: NetworkInterface) throws(BPFError) -> AttachmentReport? {
         let path = paths.link(interface.name)
-        guard Pin.exists(path) else { return nil }
+        guard try Pin.exists(path) else { return nil }
         let link = try Link.open(pinned: path)
         guard try link.interface == interface.index else {
             // The interface went and came back: the kernel has let go of the link.

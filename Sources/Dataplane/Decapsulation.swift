@@ -30,7 +30,7 @@ public struct Decapsulation: Sendable {
         try paths.make()
         let object = try Object(path: try objectPath())
         try object.loadOnly([Self.programName])
-        let pinned = Pin.exists(paths.map(MAP_DECAP_SOURCES))
+        let pinned = try Pin.exists(paths.map(MAP_DECAP_SOURCES))
         for name in [MAP_DECAP_SOURCES, MAP_DECAP_COUNTERS] where pinned {
             try object.reuse(try Map.open(pinned: paths.map(name)), as: name)
         }

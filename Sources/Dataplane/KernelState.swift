@@ -2,6 +2,7 @@
 
 import BPF
 import CDataplane
+import Glibc
 import Model
 
 /// What the kernel holds and does, read from the pins alone: no daemon is needed.
@@ -18,13 +19,15 @@ public final class KernelState: Sendable {
 
     private init(_ paths: PinPaths) throws(BPFError) {
         self.paths = paths
-        guard Pin.exists(paths.map(MAP_CONTROL)) else {
+        guard try Pin.exists(paths.map(MAP_CONTROL)) else {
             let others = try Pin.list(paths.maps).filter { $0.hasPrefix("\(MAP_CONTROL)_v") }
             let cause =
                 others.isEmpty
                 ? "no pins there: sluiced has not run with this bpf-root"
                 : "pins of another layout (\(others.joined(separator: ", "))), this version has \(LAYOUT_VERSION)"
-            throw BPFError(operation: "open", subject: paths.root, cause: cause)
+            // As of a missing file: so a caller knows that nothing is installed.
+            throw BPFError(
+                operation: "open", subject: paths.root, cause: cause, errno: others.isEmpty ? ENOENT : nil)
         }
         maps = try KernelMaps(paths)
         // No system call but for the pins' own: a reader must not need the right to write anything.

@@ -48,7 +48,7 @@ struct Loader {
 
     /// The program that runs, nil if none does.
     func pinned() throws(BPFError) -> LoadedProgram? {
-        guard Pin.exists(paths.program) else { return nil }
+        guard try Pin.exists(paths.program) else { return nil }
         let current = try Program.open(pinned: paths.program)
         for name in try Pin.list(paths.programs) {
             let program = try Program.open(pinned: "\(paths.programs)/\(name)")
@@ -99,7 +99,7 @@ struct Loader {
 
     /// Whether the pinned map serves. A slab of counters made for another number of CPUs does not, and is replaced.
     private func reuse(_ name: String, in object: Object) throws(BPFError) -> Bool {
-        guard Pin.exists(paths.map(name)) else { return false }
+        guard try Pin.exists(paths.map(name)) else { return false }
         let map = try Map.open(pinned: paths.map(name))
         if let entries = Self.slab(name), map.maxEntries != entries * cpus { return false }
         try object.reuse(map, as: name)

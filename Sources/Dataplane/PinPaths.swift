@@ -30,7 +30,7 @@ public struct PinPaths: Hashable, Sendable {
 
     /// Every pin there is, as paths below the root.
     public func pins() throws(BPFError) -> [String] {
-        var pins: [String] = Pin.exists(program) ? ["steer"] : []
+        var pins: [String] = try Pin.exists(program) ? ["steer"] : []
         for directory in ["programs", "maps", "links", "probe/links"] {
             pins += try Pin.list("\(root)/\(directory)").map { "\(directory)/\($0)" }
         }
@@ -48,8 +48,7 @@ public struct PinPaths: Hashable, Sendable {
     private func search(_ directory: String, for program: UInt32, depth: Int) -> String? {
         for name in Self.names(in: directory) where depth > 0 {
             let candidate = "\(directory)/\(name)"
-            // Only a directory has a dot of its own.
-            guard candidate != root, Pin.exists("\(candidate)/.") else { continue }
+            guard candidate != root, Self.isDirectory(candidate) else { continue }
             if Self.runs(program, below: candidate) { return candidate }
             if let found = search(candidate, for: program, depth: depth - 1) { return found }
         }
@@ -65,6 +64,11 @@ public struct PinPaths: Hashable, Sendable {
     /// None where they may not be listed: what cannot be looked at is nobody's that is known.
     private static func names(in directory: String) -> [String] {
         do { return try Pin.list(directory) } catch { return [] }
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        // Only a directory has a dot of its own.
+        do { return try Pin.exists("\(path)/.") } catch { return false }
     }
 
     private static let mountPoint = "/sys/fs/bpf"

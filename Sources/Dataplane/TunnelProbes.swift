@@ -44,7 +44,9 @@ public final class TunnelProbes {
     }
 
     /// Whether this or an earlier process attached something.
-    public var isInstalled: Bool { Pin.exists(pins.root) }
+    public var isInstalled: Bool {
+        get throws(BPFError) { try Pin.exists(pins.root) }
+    }
 
     /// Attaches to every exit that lacks the program. Before, backends' templates must have been applied.
     ///
@@ -135,7 +137,7 @@ extension TunnelProbes {
     }
 
     private func attachLink(_ program: Program, _ interface: UInt32, _ pin: String) throws(BPFError) {
-        if Pin.exists(pin) {
+        if try Pin.exists(pin) {
             let link = try Link.open(pinned: pin)
             if try link.interface == interface {
                 if try link.programID != program.id { try link.update(to: program) }
@@ -152,7 +154,7 @@ extension TunnelProbes {
         if try EgressFilter.program(on: interface) != program.id {
             try EgressFilter.attach(program, interface: interface)
         }
-        if !Pin.exists(pin) { try program.pin(to: pin) }
+        if try !Pin.exists(pin) { try program.pin(to: pin) }
     }
 
     private func forget(allBut kept: [NetworkInterface]) throws(BPFError) {

@@ -76,7 +76,7 @@ actor Tunnels {
         self.steering = steering
         exits = nil
         guard !needed.isEmpty else {
-            tell(attempt { if probes.isInstalled { try probes.remove() } })
+            tell(attempt { if try probes.isInstalled { try probes.remove() } })
             // Nobody asks for one.
             return .open(to: [])
         }

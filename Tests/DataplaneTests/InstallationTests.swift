@@ -208,7 +208,7 @@ import Testing
             _ = try installation.start()
             try installation.uninstall()
         }
-        #expect(!Pin.exists(bench.pins.path))
+        #expect(try !Pin.exists(bench.pins.path))
         let interface = try wire.interface()
         #expect(try wire.namespace.inside { try XDPAttachment.current(on: interface.index) } == nil)
     }

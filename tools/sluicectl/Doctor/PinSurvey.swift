@@ -12,23 +12,23 @@ struct PinSurvey {
     init(root: String) { paths = PinPaths(root: root) }
 
     func pins() -> Reading<Facts.Pins> {
-        guard isMounted else { return .known(Facts.Pins(root: paths.root, isMounted: false)) }
         do {
+            guard try isMounted() else { return .known(Facts.Pins(root: paths.root, isMounted: false)) }
             let names = try Pin.list(paths.maps)
             return .known(
                 Facts.Pins(
                     root: paths.root, isMounted: true, program: try program(), links: try links(), maps: names,
-                    missingMaps: Self.mapNames.filter { !Pin.exists(paths.map($0)) }))
+                    missingMaps: try Self.mapNames.filter { try !Pin.exists(paths.map($0)) }))
         } catch {
             return .unknown("\(error)")
         }
     }
 
     /// Of the nearest folder that is there.
-    private var isMounted: Bool {
+    private func isMounted() throws(BPFError) -> Bool {
         var path = paths.root[...]
         while !path.isEmpty {
-            if Pin.exists(String(path)) { return Pin.isOnBPFFS(String(path)) }
+            if try Pin.exists(String(path)) { return Pin.isOnBPFFS(String(path)) }
             path = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
         }
         return false
@@ -41,7 +41,7 @@ struct PinSurvey {
     ]
 
     private func program() throws(BPFError) -> Facts.Pins.Program? {
-        guard Pin.exists(paths.program) else { return nil }
+        guard try Pin.exists(paths.program) else { return nil }
         let program = try Program.open(pinned: paths.program)
         for name in try Pin.list(paths.programs) {
             let other = try Program.open(pinned: "\(paths.programs)/\(name)")
