@@ -42,13 +42,12 @@ struct Administration: AdminBackend {
     }
 
     private func service(_ placed: PlacedService, _ status: ReconcilerStatus) -> ServicesAnswer.Service {
-        let states = placed.backends.map { status.state(of: $0, in: placed) }
+        let counts = placed.conditions(down: status.downIDs(of: placed))
         let service = placed.service
         return .init(
             name: service.name, vip: "\(service.vip)", forwarding: service.forwarding.rawValue,
             tableSize: service.tableSize.rawValue, hash: service.flowKey.rawValue,
-            active: states.count { $0 == "active" }, draining: states.count { $0 == "draining" },
-            down: states.count { $0 == "down" }, isolated: status.isolated.contains(service.name),
+            active: counts[.active] ?? 0, draining: counts[.draining] ?? 0, down: counts[.down] ?? 0, isolated: status.isolated.contains(service.name),
             settled: !status.unsettled.contains(service.name),
             notation: "\(Notation(placed, down: status.downIDs(of: placed)))")
     }
@@ -68,7 +67,7 @@ struct Administration: AdminBackend {
             let hop = status.nextHops[one.backend.address]
             return .init(
                 service: name.service, name: name.backend, address: "\(one.backend.address)", port: one.backend.port,
-                weight: one.backend.weight, id: one.id.rawValue, state: status.state(of: one, in: placed),
+                weight: one.backend.weight, id: one.id.rawValue, state: one.condition(down: down).rawValue,
                 since: one.drainingSince ?? status.down[name],
                 until: one.drainDeadline(after: placed.service.drain), reason: drain?.reason,
                 slots: slots[one.id.rawValue] ?? 0, nextHop: hop.map { "\($0.destination) dev \($0.interface.name)" })
@@ -150,10 +149,5 @@ extension ReconcilerStatus {
             placed.backends.filter {
                 down[BackendName(service: placed.service.name, backend: $0.backend.name)] != nil
             }.map(\.id))
-    }
-
-    /// `active`, `draining` or `down`.
-    func state(of backend: PlacedBackend, in placed: PlacedService) -> String {
-        backend.state == .draining ? "draining" : downIDs(of: placed).contains(backend.id) ? "down" : "active"
     }
 }

@@ -72,11 +72,11 @@ struct Metrics: MetricsSource {
     ) {
         text.family("sluice_backends", .gauge, help: "Backends by state.") { samples in
             for placed in status.services {
-                let states = placed.backends.map { status.state(of: $0, in: placed) }
-                for state in ["active", "draining", "down"] {
+                let counts = placed.conditions(down: status.downIDs(of: placed))
+                for condition in BackendCondition.allCases {
                     samples.add(
-                        UInt64(states.count { $0 == state }), .init("service", placed.service.name),
-                        .init("state", state))
+                        UInt64(counts[condition] ?? 0), .init("service", placed.service.name),
+                        .init("state", condition.rawValue))
                 }
             }
         }

@@ -38,7 +38,7 @@ struct BackendCommand: ParsableCommand {
                 return Row(
                     service: name.service, backend: name.backend, id: one.id.rawValue,
                     address: "\(one.backend.address)", port: one.backend.port, weight: one.backend.weight,
-                    state: state.state(of: one), slots: shares[one.id] ?? 0, tableSize: placed.service.tableSize.slots,
+                    state: one.condition(down: state.down).rawValue, slots: shares[one.id] ?? 0, tableSize: placed.service.tableSize.slots,
                     since: one.drainingSince ?? state.kept.down[name],
                     reason: drain.map { "\($0.author): \($0.reason)" })
             }
@@ -62,13 +62,13 @@ struct BackendCommand: ParsableCommand {
 
     /// Waits until what was asked for is in the kernel; what is asked for is on disk by then.
     private static func awaitState(
-        of backend: String, in service: String, _ client: AdminClient, is wanted: (String) -> Bool
+        of backend: String, in service: String, _ client: AdminClient, is wanted: (BackendCondition?) -> Bool
     ) async throws {
         for _ in 0..<looks {
             let answer = try await client.get("/v1/backends", as: BackendsAnswer.self)
             // An address that changed leaves two of one name for a while; the newest has the highest id.
             let newest = answer.backends.filter { $0.service == service && $0.name == backend }.max { $0.id < $1.id }
-            if let newest, wanted(newest.state) { return }
+            if let newest, wanted(BackendCondition(rawValue: newest.state)) { return }
             try await Task.sleep(for: pause)
         }
         throw Failure(
@@ -111,7 +111,7 @@ struct BackendCommand: ParsableCommand {
                 service: service, backend: backend, reason: reason, expiry: try expiry(), force: force ? true : nil)
             let client = try AdminClient(host: options)
             let drain = try await client.post("/v1/drains", request, as: Admin.Drain.self)
-            try await BackendCommand.awaitState(of: backend, in: service, client) { $0 == "draining" }
+            try await BackendCommand.awaitState(of: backend, in: service, client) { $0 == .draining }
             switch options.output {
             case .json: try printJSON(drain)
             case .table: Terminal.print("\(service)/\(backend) drains: no new flows; it keeps those it has\n")
@@ -143,7 +143,7 @@ struct BackendCommand: ParsableCommand {
             guard let path = query.string else { throw Failure(.usage, "\(service)/\(backend): not a name") }
             let client = try AdminClient(host: options)
             try await client.delete(path)
-            try await BackendCommand.awaitState(of: backend, in: service, client) { $0 != "draining" }
+            try await BackendCommand.awaitState(of: backend, in: service, client) { $0 != .draining }
             Terminal.print("\(service)/\(backend) takes new flows again\n")
         }
     }

@@ -41,10 +41,6 @@ struct LocalState {
         let known = generation.services.map(\.service.name).joined(separator: ", ")
         throw Failure(.failed, "there is no service '\(name)'", remedy: known.isEmpty ? "" : "there are: \(known)")
     }
-
-    func state(of backend: PlacedBackend) -> String {
-        backend.state == .draining ? "draining" : down.contains(backend.id) ? "down" : "active"
-    }
 }
 
 extension PlacedService {

@@ -50,12 +50,12 @@ struct ServiceCommand: AsyncParsableCommand {
         }
 
         private static func row(_ placed: PlacedService, _ state: LocalState, _ rate: Rates.Rate?) -> Row {
-            let states = placed.backends.map(state.state)
+            let counts = placed.conditions(down: state.down)
             let isTCP = placed.service.vip.transport == .tcp
             return Row(
                 service: placed.service.name, vip: "\(placed.service.vip)", forward: placed.service.forwarding.rawValue,
-                active: states.count { $0 == "active" }, draining: states.count { $0 == "draining" },
-                down: states.count { $0 == "down" }, packetsPerSecond: rate?.packets,
+                active: counts[.active] ?? 0, draining: counts[.draining] ?? 0, down: counts[.down] ?? 0,
+                packetsPerSecond: rate?.packets,
                 newFlowsPerSecond: isTCP ? rate?.newFlows : nil, generation: state.mark)
         }
 
