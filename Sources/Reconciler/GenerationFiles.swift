@@ -10,15 +10,18 @@ import Storage
 struct GenerationFiles {
     let directory: String
     let manifestPath: String
+    /// Another manifest in the directory, whose blobs are kept too.
+    private let otherManifest: String
     /// What a person does when it cannot be read.
     let remedy: String
     /// Blobs that are known to lie there whole, by the service's name.
     private var written: [String: (service: PlacedService, digest: String)] = [:]
 
-    init(directory: String, manifest: String, remedy: String) throws {
+    init(directory: String, manifest: String, beside other: String? = nil, remedy: String) throws {
         self.directory = directory
         self.remedy = remedy
         manifestPath = "\(directory)/\(manifest)"
+        otherManifest = "\(directory)/\(other ?? manifest)"
         try StateFolder.makeDirectory(directory)
         try StateFolder.makeDirectory("\(directory)/blobs")
     }
@@ -27,6 +30,7 @@ struct GenerationFiles {
     init(reading directory: String, manifest: String) {
         self.directory = directory
         manifestPath = "\(directory)/\(manifest)"
+        otherManifest = manifestPath
         remedy = "start sluiced, which writes it anew"
     }
 
@@ -72,19 +76,23 @@ struct GenerationFiles {
 
     /// What is current, without its services.
     func readManifest() throws -> (manifest: Generation.Manifest, digest: String)? {
-        guard let bytes = try AtomicFile.readIfPresent(manifestPath) else { return nil }
+        try readManifest(manifestPath)
+    }
+
+    private func readManifest(_ path: String) throws -> (manifest: Generation.Manifest, digest: String)? {
+        guard let bytes = try AtomicFile.readIfPresent(path) else { return nil }
         do {
-            try refuseNewer(CanonicalValue(parsing: bytes))
+            try refuseNewer(CanonicalValue(parsing: bytes), path)
             return (try Generation.Manifest(bytes), Digest.sha256hex(bytes))
         } catch let error as CanonicalError {
-            throw StateError("read", manifestPath, "half-written or damaged: \(error)", remedy: remedy)
+            throw StateError("read", path, "half-written or damaged: \(error)", remedy: remedy)
         }
     }
 
-    private func refuseNewer(_ value: CanonicalValue) throws {
+    private func refuseNewer(_ value: CanonicalValue, _ path: String) throws {
         guard let schema = value["schema"]?.number, schema > Generation.schema else { return }
         throw StateError(
-            "read", manifestPath,
+            "read", path,
             "written by a newer version of sluiced (schema \(schema), this one knows \(Generation.schema))",
             remedy: "install that version again")
     }
@@ -114,10 +122,11 @@ struct GenerationFiles {
         return digest
     }
 
-    /// A blob that the manifest does not name is nobody's. What cannot be removed now is so after the next write.
+    /// A blob that no manifest names is nobody's. What cannot be removed now is so after the next write.
     private func removeUnnamed() {
         do {
-            let named = Set(try readManifest()?.manifest.services.map { "\($0.digest).json" } ?? [])
+            let manifests = try [manifestPath, otherManifest].compactMap { try readManifest($0)?.manifest }
+            let named = Set(manifests.flatMap(\.services).map { "\($0.digest).json" })
             for file in try StateFolder.list("\(directory)/blobs") where !named.contains(file) {
                 try StateFolder.remove("\(directory)/blobs/\(file)")
             }

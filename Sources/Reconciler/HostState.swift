@@ -3,12 +3,15 @@
 import Model
 import Storage
 
-/// What a host keeps of itself over restarts: what it accepted last, whole; its high-water mark; what its probes saw
-/// down; the drains of a host without a shared store. Each is written whole.
+/// What a host keeps of itself over restarts: what it accepted last and what it applied last, whole; its high-water
+/// mark; what its probes saw down; the drains of a host without a shared store. Each is written whole.
 public actor HostState {
     /// What was found; what could not be read is missing and named.
     public struct Restored: Sendable {
+        /// What was accepted last.
         public var publication: Publication?
+        /// What was applied last, for those who look: it may be older than what was accepted. Nil where no record says.
+        public var applied: Publication?
         public var highWater: Mark?
         /// Since when each is down: UTC, seconds since 1970.
         public var down: [BackendName: Int64] = [:]
@@ -17,6 +20,8 @@ public actor HostState {
     }
 
     private var files: GenerationFiles
+    private var appliedFiles: GenerationFiles
+    private var applied: Mark?
     private let documents: Documents
     private var drains: [Override] = []
     private var drainsAreUnknown: String?
@@ -25,15 +30,27 @@ public actor HostState {
     /// Opens or makes it in this directory.
     public init(directory: String) throws {
         files = try GenerationFiles(
-            directory: directory, manifest: "accepted.json",
+            directory: directory, manifest: Self.accepted, beside: Self.inForce,
             remedy: "remove \(directory)/accepted.json: the store's current generation takes its place")
+        appliedFiles = try GenerationFiles(
+            directory: directory, manifest: Self.inForce, beside: Self.accepted,
+            remedy: "remove \(directory)/applied.json: it is written anew")
         documents = Documents(directory: directory)
     }
 
     /// What lies in the directory, read without a lock and without changing it: for tools, while a daemon may run.
     public static func look(at directory: String) -> Restored {
-        restored(GenerationFiles(reading: directory, manifest: "accepted.json"), Documents(directory: directory))
+        var found = restored(GenerationFiles(reading: directory, manifest: accepted), Documents(directory: directory))
+        do {
+            found.applied = try readWhole(GenerationFiles(reading: directory, manifest: inForce))
+        } catch {
+            found.problems.append("\(error)")
+        }
+        return found
     }
+
+    private static let accepted = "accepted.json"
+    private static let inForce = "applied.json"
 
     public func restore() -> Restored {
         let restored = Self.restored(files, documents)
@@ -51,6 +68,20 @@ public actor HostState {
                 "its digest here is \(digest.prefix(12)), the store's is \(publication.digest.prefix(12))")
         }
         try documents.mark.write(publication.mark.canonical)
+    }
+
+    /// Notes what the kernel has been given, for those who look while the daemon is dead. It decides nothing.
+    public func note(applied publication: Publication) throws {
+        guard publication.mark != applied else { return }
+        applied = nil
+        do {
+            _ = try appliedFiles.write(publication.generation)
+        } catch {
+            // Better no record than one of what is in force no more.
+            try StateFolder.remove(appliedFiles.manifestPath)
+            throw error
+        }
+        applied = publication.mark
     }
 
     public func persist(down: [BackendName: Int64]) throws {

@@ -62,9 +62,20 @@ extension Reconciler {
 
     private func apply(_ order: Order) async {
         do {
-            post.yield(.host(.applied(try await ports.applier.apply(order))))
+            let report = try await ports.applier.apply(order)
+            await note(applied: order.publication)
+            post.yield(.host(.applied(report)))
         } catch {
             post.yield(.host(.applyFailed("\(error)")))
+        }
+    }
+
+    private func note(applied publication: Publication) async {
+        do {
+            try await state.note(applied: publication)
+            note(.record, nil)
+        } catch {
+            note(.record, "\(error)")
         }
     }
 

@@ -43,6 +43,25 @@ struct HostStateTests {
         #expect(HostState.look(at: path).publication == publication)
     }
 
+    @Test func `what is applied can be looked at while newer ones are accepted`() async throws {
+        let state = try HostState(directory: path)
+        let first = try await stored("a, b")
+        try await state.persist(first)
+        #expect(HostState.look(at: path).applied == nil)
+        try await state.note(applied: first)
+        for number in 2...4 as ClosedRange<UInt64> {
+            try await state.persist(try await stored("a, b, c\(number)", number: number))
+        }
+        let seen = HostState.look(at: path)
+        #expect(seen.applied == first && seen.publication?.generation.number == 4 && seen.problems.isEmpty)
+        // Not a copy each: one that both name lies there once.
+        let last = try #require(seen.publication)
+        try await state.note(applied: last)
+        try await state.persist(last)
+        #expect(HostState.look(at: path).applied == last)
+        #expect(try Shell.run("ls \(path)/blobs | wc -l") == "1\n")
+    }
+
     @Test func `looking makes nothing`() {
         #expect(HostState.look(at: path).problems.isEmpty)
         #expect(throws: (any Error).self) { try Shell.run("ls \(path)") }
