@@ -1,18 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How the operator's tool ends; a problem says with which.
-public enum ExitCode: Int32, Codable, Hashable, Sendable {
-    case success = 0
-    case failed = 1
-    case usage = 2
-    case differences = 3
-    case unreachable = 4
-    case notLeader = 5
-    case heldByBrake = 6
-    case permission = 7
-    case kernelLacks = 8
-}
-
 /// What went wrong, what mends it, and how the tool ends: the body of every answer that is no success.
 public struct Problem: Error, Codable, Hashable, Sendable, CustomStringConvertible {
     public var error: String
@@ -27,4 +14,13 @@ public struct Problem: Error, Codable, Hashable, Sendable, CustomStringConvertib
     }
 
     public var description: String { remedy.isEmpty ? error : "\(error); \(remedy)" }
+}
+
+/// A service, a backend or a drain that is asked for and is not there.
+public struct UnknownName: Error, Hashable, Sendable, CustomStringConvertible {
+    public let problem: Problem
+
+    public init(_ error: String, remedy: String) { problem = Problem(error, remedy: remedy) }
+
+    public var description: String { problem.description }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The known word that somebody probably meant.
-enum Nearest {
+public enum Nearest {
     /// The candidate at the least distance, the earlier of equals; nil where none is near enough to be meant.
-    static func word(to word: String, among candidates: [String]) -> String? {
+    public static func word(to word: String, among candidates: [String]) -> String? {
         // A key of megabytes is no slip of a finger, and the distance takes the product of both lengths.
         guard word.utf8.count <= 64 else { return nil }
         let typed = word.lowercased()
@@ -17,7 +17,7 @@ enum Nearest {
     }
 
     /// `; did you mean 'weight'?`, or nothing.
-    static func suggestion(for word: String, among candidates: [String]) -> String {
+    public static func suggestion(for word: String, among candidates: [String]) -> String {
         Nearest.word(to: word, among: candidates).map { "; did you mean '\($0)'?" } ?? ""
     }
 

@@ -65,8 +65,7 @@ struct AdminClient {
             let body = try await response.body.collect(upTo: Self.answerBytesMax)
             return (Int(response.status.code), Data(buffer: body))
         } catch {
-            let reason = access(socket, F_OK) == 0 && access(socket, R_OK | W_OK) != 0 && errno == EACCES
-            if reason {
+            if access(socket, R_OK | W_OK) != 0, errno == EACCES {
                 throw Failure(.permission, "\(socket): permission denied", remedy: "be root or a member of its group")
             }
             throw Failure(

@@ -26,7 +26,7 @@ struct BackendCommand: ParsableCommand {
             let rows = services.flatMap { self.rows(of: $0, state) }
             switch options.output {
             case .json: try printJSON(rows)
-            case .table: Terminal.print(Self.table(rows))
+            case .table: Terminal.print(Self.table(rows) + state.changeText)
             }
         }
 
@@ -128,6 +128,12 @@ struct BackendCommand: ParsableCommand {
     }
 
     struct Enable: AsyncParsableCommand {
+        private struct Answer: Encodable {
+            var service: String
+            var backend: String
+            var enabled: Bool
+        }
+
         static let configuration = CommandConfiguration(abstract: "Lift a drain.")
 
         @Argument(help: "The service's name.") var service: String
@@ -144,7 +150,10 @@ struct BackendCommand: ParsableCommand {
             let client = try AdminClient(host: options)
             try await client.delete(path)
             try await BackendCommand.awaitState(of: backend, in: service, client) { $0 != .draining }
-            Terminal.print("\(service)/\(backend) takes new flows again\n")
+            switch options.output {
+            case .json: try printJSON(Answer(service: service, backend: backend, enabled: true))
+            case .table: Terminal.print("\(service)/\(backend) takes new flows again\n")
+            }
         }
     }
 }

@@ -17,13 +17,28 @@ struct CommonOptions: ParsableArguments {
     var output: OutputFormat = .table
 
     /// The host's configuration, from which pins and directories are known.
-    func host() throws -> HostConfiguration { try HostConfiguration.load(path: config) }
+    func host() throws -> HostConfiguration {
+        do {
+            return try HostConfiguration.load(path: config)
+        } catch {
+            if access(config, R_OK) != 0, errno == EACCES { throw Reach.denied(config) }
+            let isMissing = access(config, F_OK) != 0
+            throw Failure(
+                .usage, error.description,
+                remedy: isMissing ? "name the daemon's with --config FILE, or in SLUICE_CONFIG" : "")
+        }
+    }
 }
 
 /// Prints a value as JSON with sorted keys, a line break at the end.
-func printJSON(_ value: some Encodable) throws {
+func printJSON(_ value: some Encodable) throws { try printJSON(value, .prettyPrinted) }
+
+/// The same on one line, for what goes on and on.
+func printJSONLine(_ value: some Encodable) throws { try printJSON(value, []) }
+
+private func printJSON(_ value: some Encodable, _ format: JSONEncoder.OutputFormatting) throws {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.outputFormatting = format.union([.sortedKeys, .withoutEscapingSlashes])
     encoder.keyEncodingStrategy = .convertToSnakeCase
     Terminal.print(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
 }

@@ -28,8 +28,8 @@ struct ExplainCommand: ParsableCommand {
     func run() throws {
         let host = try options.host()
         let kept = HostState.look(at: host.directories.state)
-        let generation = kept.publication?.generation
-        let kernel = try KernelState.open(bpfRoot: host.datapath.bpfRoot)
+        let generation = kept.inForce?.generation
+        let kernel = try Reach.kernel(of: host)
         let explanation = try kernel.explain(try packet())
         switch options.output {
         case .table: Terminal.print(try text(explanation, generation, kernel))

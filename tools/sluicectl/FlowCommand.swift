@@ -30,7 +30,7 @@ struct FlowCommand: ParsableCommand {
 
         func run() throws {
             let state = try LocalState(options)
-            let kernel = try KernelState.open(bpfRoot: state.host.datapath.bpfRoot)
+            let kernel = try Reach.kernel(of: state.host)
             let backends = Dictionary(
                 state.generation.services.flatMap { service in
                     service.backends.map { ($0.id, (service.service.name, $0.backend.name)) }

@@ -7,11 +7,11 @@ import Documents
 import Model
 import Reconciler
 
-/// `sluicectl map list|show|dump|verify`: the kernel's maps.
+/// `sluicectl map list|show|dump`, and `verify`: the kernel's maps.
 struct MapCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "map", abstract: "See what the kernel's maps hold, and whether it is what it should be.",
-        subcommands: [List.self, Show.self, Dump.self, Check.self], defaultSubcommand: List.self)
+        subcommands: [List.self, Show.self, Dump.self, VerifyCommand.self], defaultSubcommand: List.self)
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "The maps, their sizes and memory.")
@@ -19,7 +19,7 @@ struct MapCommand: ParsableCommand {
         @OptionGroup var options: CommonOptions
 
         func run() throws {
-            let kernel = try KernelState.open(bpfRoot: try options.host().datapath.bpfRoot)
+            let kernel = try Reach.kernel(of: try options.host())
             let maps = try kernel.mapFacts()
             guard options.output == .table else { return try printJSON(maps.map(Row.init)) }
             var table = TextTable([
@@ -99,78 +99,6 @@ struct MapCommand: ParsableCommand {
             Terminal.print(text)
         }
     }
-
-    struct Check: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "verify",
-            abstract: "Compare the kernel with the generation and this host's down set; exit 3 where they differ.")
-
-        @Flag(help: "Have the daemon write what differs, and compare again.")
-        var repair = false
-
-        @OptionGroup var options: CommonOptions
-
-        /// How often, and how far apart, a repair is looked for.
-        private static let looks = 50
-        private static let pause = Duration.milliseconds(100)
-
-        func run() async throws {
-            let state = try LocalState(options)
-            let kernel = try KernelState.open(bpfRoot: state.host.datapath.bpfRoot)
-            let clock = ContinuousClock()
-            let start = clock.now
-            var verify = try Verify(state.generation, down: state.down, kernel: kernel)
-            let milliseconds = start.duration(to: clock.now) / .milliseconds(1)
-            if repair, !verify.differences.isEmpty {
-                if options.output == .table { Terminal.print(verify.differences.map { "\($0)\n" }.joined()) }
-                try await AdminClient(host: options).post("/v1/repair")
-                for _ in 0..<Self.looks where !verify.differences.isEmpty {
-                    try await Task.sleep(for: Self.pause)
-                    verify = try Verify(state.generation, down: state.down, kernel: kernel)
-                }
-            }
-            switch options.output {
-            case .json: try printJSON(Report(verify, state.mark))
-            case .table: Terminal.print(Self.text(verify, milliseconds))
-            }
-            guard verify.differences.isEmpty else { throw ArgumentParser.ExitCode(Admin.ExitCode.differences.rawValue) }
-        }
-
-        private static func text(_ verify: Verify, _ milliseconds: Double) -> String {
-            let checked =
-                "\(verify.services) services, \(verify.slots) slots, \(verify.backends) backends checked in "
-                + "\(Units.fixed(milliseconds, 0)) ms"
-            guard !verify.differences.isEmpty else { return checked + "; the kernel holds what it should\n" }
-            let lines = verify.differences.map { "\($0)\n" }.joined()
-            return lines + checked + "; \(verify.differences.count) differences.\n"
-                + "Mend: sluicectl map verify --repair\n"
-        }
-
-        private struct Report: Encodable {
-            struct Difference: Encodable {
-                var kind: String
-                var subject: String
-                var count: Int
-                var text: String
-            }
-
-            var generation: String
-            var services: Int
-            var slots: Int
-            var backends: Int
-            var differences: [Difference]
-
-            init(_ verify: Verify, _ mark: String) {
-                generation = mark
-                services = verify.services
-                slots = verify.slots
-                backends = verify.backends
-                differences = verify.differences.map {
-                    .init(kind: $0.kind.rawValue, subject: $0.subject, count: $0.count, text: "\($0)")
-                }
-            }
-        }
-    }
 }
 
 /// The kernel's tables with the names that the state directory gives.
@@ -197,8 +125,8 @@ struct TableView {
 
     init(_ options: CommonOptions) throws {
         let host = try options.host()
-        kernel = try KernelState.open(bpfRoot: host.datapath.bpfRoot)
-        generation = HostState.look(at: host.directories.state).publication?.generation
+        kernel = try Reach.kernel(of: host)
+        generation = HostState.look(at: host.directories.state).inForce?.generation
     }
 
     func rows() -> [Row] { kernel.vips().flatMap(rows) }

@@ -21,7 +21,9 @@ struct ServiceCommand: AsyncParsableCommand {
         var down: Int
         var packetsPerSecond: Double?
         var newFlowsPerSecond: Double?
+        /// In force.
         var generation: String
+        var accepted: String
     }
 
     struct List: AsyncParsableCommand {
@@ -35,14 +37,14 @@ struct ServiceCommand: AsyncParsableCommand {
             let rows = state.generation.services.map { Self.row($0, state, rates[$0.id]) }
             switch options.output {
             case .json: try printJSON(rows)
-            case .table: Terminal.print(Self.table(rows))
+            case .table: Terminal.print(Self.table(rows) + state.changeText)
             }
         }
 
         /// None where the kernel holds nothing yet.
         private static func rates(_ state: LocalState) async throws -> [ServiceID: Rates.Rate] {
             let kernel: KernelState
-            do { kernel = try KernelState.open(bpfRoot: state.host.datapath.bpfRoot) } catch {
+            do { kernel = try Reach.kernel(of: state.host) } catch {
                 Terminal.error("warning: no counters: \(error)")
                 return [:]
             }
@@ -56,7 +58,8 @@ struct ServiceCommand: AsyncParsableCommand {
                 service: placed.service.name, vip: "\(placed.service.vip)", forward: placed.service.forwarding.rawValue,
                 active: counts[.active] ?? 0, draining: counts[.draining] ?? 0, down: counts[.down] ?? 0,
                 packetsPerSecond: rate?.packets,
-                newFlowsPerSecond: isTCP ? rate?.newFlows : nil, generation: state.mark)
+                newFlowsPerSecond: isTCP ? rate?.newFlows : nil, generation: state.mark,
+                accepted: state.accepted.mark)
         }
 
         private static func table(_ rows: [Row]) -> String {

@@ -49,7 +49,7 @@ struct Sluicectl: AsyncParsableCommand {
             Glibc.exit(Admin.ExitCode.failed.rawValue)
         case let failure as BPFError:
             Terminal.error(failure.description)
-            Glibc.exit(failure.exitStatus.rawValue)
+            Glibc.exit(Admin.ExitCode(systemError: failure.errno).rawValue)
         default:
             let code = exitCode(for: error)
             if code == .validationFailure {
@@ -57,17 +57,6 @@ struct Sluicectl: AsyncParsableCommand {
                 Glibc.exit(Admin.ExitCode.usage.rawValue)
             }
             exit(withError: error)
-        }
-    }
-}
-
-extension BPFError {
-    /// A pin that is missing means that no daemon ever ran here.
-    var exitStatus: Admin.ExitCode {
-        switch errno {
-        case EPERM, EACCES: .permission
-        case ENOENT: .unreachable
-        default: .failed
         }
     }
 }

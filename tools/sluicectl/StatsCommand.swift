@@ -2,9 +2,8 @@
 
 import ArgumentParser
 import Dataplane
-import Documents
+import Foundation
 import Model
-import Reconciler
 
 /// `sluicectl stats`: what happened to packets, and why.
 struct StatsCommand: AsyncParsableCommand {
@@ -15,7 +14,9 @@ struct StatsCommand: AsyncParsableCommand {
     @Argument(help: "A service's name; all if left out.")
     var service: String?
 
-    @Flag(name: .shortAndLong, help: "Again every second, with rates; control-C ends it.")
+    @Flag(
+        name: .shortAndLong,
+        help: "Again every second, with rates; control-C ends it. As JSON: one object a line, with its time.")
     var watch = false
 
     @Flag(help: "The headers of sampled drops instead.")
@@ -30,30 +31,36 @@ struct StatsCommand: AsyncParsableCommand {
         var packets: UInt64
         var bytes: UInt64
         var packetsPerSecond: Double?
+        /// UTC, seconds since 1970; only while watching.
+        var time: Double?
     }
 
     func run() async throws {
-        let root = try options.host().datapath.bpfRoot
-        let kernel = try KernelState.open(bpfRoot: root)
-        let services = try names()
+        let kernel = try Reach.kernel(of: try options.host())
+        let state = try LocalState(options)
+        let services = try names(state)
         if drops { return try DropsReport(kernel, services).print(options.output) }
-        var rows = rows(kernel, services, since: [], over: nil)
+        let rows = rows(kernel, services, since: [], over: nil)
         guard watch else { return try show(rows) }
+        try await follow(kernel, state, rows)
+    }
+
+    private func follow(_ kernel: KernelState, _ state: LocalState, _ first: [Row]) async throws {
         let clock = ContinuousClock()
-        var last = clock.now
+        var (rows, last) = (first, clock.now)
         while !Task.isCancelled {
             try await Task.sleep(for: .seconds(1))
             let now = clock.now
+            // Read anew each time: services come and go.
+            let services = try names(state.again(options))
             rows = self.rows(kernel, services, since: rows, over: last.duration(to: now) / .seconds(1))
             last = now
-            if Terminal.isInteractive { Terminal.print("\u{1b}[H\u{1b}[2J") }
-            try show(rows)
+            try options.output == .json ? showLines(rows) : showAgain(rows)
         }
     }
 
     /// Ids to names; the id 0 stands for packets of no service.
-    private func names() throws -> [(id: ServiceID?, name: String)] {
-        let state = try LocalState(options)
+    private func names(_ state: LocalState) throws -> [(id: ServiceID?, name: String)] {
         if let service { return [(try state.service(named: service).id, service)] }
         return [(nil, "-")] + state.generation.services.map { ($0.id, $0.service.name) }
     }
@@ -72,6 +79,19 @@ struct StatsCommand: AsyncParsableCommand {
                     bytes: count.bytes, packetsPerSecond: rate)
             }
         }
+    }
+
+    private func showLines(_ rows: [Row]) throws {
+        let time = Date().timeIntervalSince1970
+        for var row in rows {
+            row.time = (time * 1000).rounded() / 1000
+            try printJSONLine(row)
+        }
+    }
+
+    private func showAgain(_ rows: [Row]) throws {
+        if Terminal.isInteractive { Terminal.print("\u{1b}[H\u{1b}[2J") }
+        try show(rows)
     }
 
     private func show(_ rows: [Row]) throws {

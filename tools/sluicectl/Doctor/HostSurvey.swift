@@ -19,14 +19,11 @@ struct HostSurvey {
     init(_ options: CommonOptions) {
         self.options = options
         do {
-            host = try options.host()
+            host = try HostConfiguration.load(path: options.config)
             problems = []
-        } catch let wrong as Problems {
-            host = HostConfiguration(host: "", interfaces: [], services: "")
-            problems = wrong.list.map(\.description)
         } catch {
             host = HostConfiguration(host: "", interfaces: [], services: "")
-            problems = ["\(error)"]
+            problems = error.list.map(\.description)
         }
     }
 
