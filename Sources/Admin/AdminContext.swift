@@ -73,6 +73,8 @@ struct ProblemAnswers<Context: RequestContext>: RouterMiddleware {
             return try await next(request, context)
         } catch let problem as Problem {
             return try Response(problem, status: problem.status)
+        } catch let unknown as UnknownName {
+            return try Response(unknown.problem, status: .notFound)
         } catch let error as HTTPError {
             let problem = Problem(
                 "\(request.method) \(request.uri.path): \(error.body ?? error.status.reasonPhrase)",

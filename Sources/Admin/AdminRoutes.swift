@@ -2,12 +2,14 @@
 
 import Foundation
 import Hummingbird
+import Logging
 import NIOCore
 
 /// The admin API's paths. `GET` looks and changes nothing.
 struct AdminRoutes {
     let backend: any AdminBackend
     let access: Access
+    let logger: Logger
     var limit = Limits.requestTime
 
     func router() -> Router<AdminContext> {
@@ -31,26 +33,41 @@ struct AdminRoutes {
 
     private func change(_ routes: RouterGroup<AdminContext>) {
         let (backend, limit) = (backend, limit)
+        let audit = Audit(backend: backend, logger: logger)
         routes.post("drains") { request, context in
             let wanted: DrainRequest = try await Self.body(of: request)
             let caller = try Self.caller(context)
-            return try Response(await answer(within: limit) { try await backend.drain(wanted, by: caller) })
+            let drain = try await audit.change(
+                "drain", of: "\(wanted.service)/\(wanted.backend)", wanted.details, by: caller
+            ) {
+                try await answer(within: limit) { try await backend.drain(wanted, by: caller) }
+            }
+            return try Response(drain)
         }
         routes.delete("drains") { request, context in
             let service = try Self.parameter("service", of: request)
             let name = try Self.parameter("backend", of: request)
             let caller = try Self.caller(context)
-            try await answer(within: limit) { try await backend.enable(service: service, backend: name, by: caller) }
+            try await audit.change("enable", of: "\(service)/\(name)", by: caller) {
+                try await answer(within: limit) {
+                    try await backend.enable(service: service, backend: name, by: caller)
+                }
+            }
             return Response(status: .noContent)
         }
         routes.post("repair") { _, context in
             let caller = try Self.caller(context)
-            try await answer(within: limit) { try await backend.repair(by: caller) }
+            try await audit.change("repair", by: caller) {
+                try await answer(within: limit) { try await backend.repair(by: caller) }
+            }
             return Response(status: .noContent)
         }
         routes.post("reload") { _, context in
             let caller = try Self.caller(context)
-            return try Response(await answer(within: limit) { try await backend.reload(by: caller) })
+            let reload = try await audit.change("reload", by: caller) {
+                try await answer(within: limit) { try await backend.reload(by: caller) }
+            }
+            return try Response(reload)
         }
     }
 
@@ -82,6 +99,15 @@ struct AdminRoutes {
         } catch let error as DecodingError {
             throw Problem("\(request.method) \(request.uri.path): \(error.sentence)", exitCode: .usage)
         }
+    }
+}
+
+extension DrainRequest {
+    fileprivate var details: [String: String] {
+        var details = ["reason": reason]
+        if let expiry { details["expiry"] = "\(expiry)" }
+        if force == true { details["force"] = "true" }
+        return details
     }
 }
 

@@ -42,7 +42,7 @@ public struct AdminServer: Sendable {
         let file = SocketFile(path: settings.socket)
         try file.checkFree()
         let group = groupNumber()
-        let routes = AdminRoutes(backend: backend, access: Access(owner: geteuid(), group: group))
+        let routes = AdminRoutes(backend: backend, access: Access(owner: geteuid(), group: group), logger: logger)
         let failure = Failure()
         let address = BindAddress.unixDomainSocket(path: file.unready)
         let server = application(routes.router(), at: address, logger: logger) { channel in

@@ -4,7 +4,6 @@ import Admin
 import Documents
 import Glibc
 import Health
-import Logging
 import Model
 import Reconciler
 
@@ -16,7 +15,6 @@ struct Administration: AdminBackend {
     let monitor: HealthMonitor
     let file: ServicesFile
     let applier: KernelApplier
-    let logger: Logger
 
     func status() async throws -> StatusAnswer {
         let status = await reconciler.status
@@ -93,29 +91,27 @@ struct Administration: AdminBackend {
             service: request.service, backend: request.backend, author: caller.name, reason: request.reason,
             expiry: request.expiry)
         try await answered { try await reconciler.drain(override, force: request.force ?? false) }
-        audit("backend drained", request.service, request.backend, caller)
         return Drain(override)
     }
 
     func enable(service: String, backend: String, by caller: Caller) async throws {
-        try await answered { try await reconciler.enable(BackendName(service: service, backend: backend)) }
-        audit("drain lifted", service, backend, caller)
+        let name = BackendName(service: service, backend: backend)
+        try await answered { try await reconciler.enable(name) }
     }
 
     func reload(by caller: Caller) async throws -> ReloadAnswer {
         do {
             return try await file.reload()
         } catch let problems as Problems {
-            throw Problem("\(problems)", remedy: "what was running goes on", exitCode: .failed)
+            throw Problem("\(problems)", remedy: "what was running goes on", exitCode: .usage)
         } catch let error as ValidationError {
-            throw Problem("\(error)", remedy: "what was running goes on")
+            throw Problem("\(error)", remedy: "what was running goes on", exitCode: .usage)
         }
     }
 
     func repair(by caller: Caller) async throws {
         await applier.distrust()
         reconciler.disturbed()
-        logger.notice("maps are compared and mended", metadata: ["by": "\(caller.name)"])
     }
 
     /// Turns a refusal into an answer with the exit code that the CLI ends with.
@@ -123,13 +119,41 @@ struct Administration: AdminBackend {
         do {
             try await change()
         } catch let refusal as DrainRefusal {
-            guard case .brake = refusal else { throw Problem("\(refusal)") }
-            throw Problem("\(refusal)", remedy: "add --force to do it all the same", exitCode: .heldByBrake)
+            let services = await reconciler.status.services
+            switch refusal {
+            case .brake:
+                throw Problem("\(refusal)", remedy: "add --force to do it all the same", exitCode: .heldByBrake)
+            case .unknownService(let name): throw UnknownName(service: name, among: services)
+            case .unknownBackend(let name): throw UnknownName(backend: name, among: services)
+            case .notDrained(let name):
+                throw UnknownName(backend: name, among: services, orElse: "\(refusal)")
+            }
         }
     }
+}
 
-    private func audit(_ what: Logger.Message, _ service: String, _ backend: String, _ caller: Caller) {
-        logger.notice(what, metadata: ["backend": "\(service)/\(backend)", "by": "\(caller.name)"])
+extension UnknownName {
+    init(service: String, among services: [PlacedService]) {
+        let known = services.map(\.service.name)
+        self.init(
+            "there is no service '\(service)'\(Nearest.suggestion(for: service, among: known))",
+            remedy: "see  sluicectl service list")
+    }
+
+    /// - Parameter reason: what is said of a backend that is there.
+    init(backend name: BackendName, among services: [PlacedService], orElse reason: String? = nil) {
+        guard let placed = services.first(where: { $0.service.name == name.service }) else {
+            self.init(service: name.service, among: services)
+            return
+        }
+        let known = placed.backends.map(\.backend.name)
+        let isKnown = known.contains(name.backend)
+        let suggestion = Nearest.suggestion(for: name.backend, among: known)
+        self.init(
+            isKnown
+                ? reason ?? "\(name) is not in force yet"
+                : "service '\(name.service)' has no backend '\(name.backend)'\(suggestion)",
+            remedy: "see  sluicectl backend list \(name.service)")
     }
 }
 

@@ -103,6 +103,17 @@ import Testing
         }
     }
 
+    @Test func `a name that is not there is answered with the nearest that is`() async throws {
+        let unknown = UnknownName("there is no service 'wbe'; did you mean 'web'?", remedy: "see the list")
+        try await serve(Daemon(unknown: unknown)) { _ in
+            let body = #"{"service":"wbe","backend":"a","reason":""}"#
+            let answer = try await client.send("POST", "/v1/drains", body: body)
+            #expect(answer.status == 404)
+            #expect(try answer.decoded(as: Problem.self) == unknown.problem)
+            #expect(unknown.problem.exitCode == .failed)
+        }
+    }
+
     @Test func `the socket has its mode, and is gone with the server`() async throws {
         try await serve { _ in
             let kind = try Shell.run("stat -c '%F %a' \(path)")
@@ -216,8 +227,12 @@ private final class Daemon: AdminBackend, MetricsSource {
     let drained = Mutex<[DrainRequest]>([])
     let enabled = Mutex<[String]>([])
     private let problem: Problem?
+    private let unknown: UnknownName?
 
-    init(problem: Problem? = nil) { self.problem = problem }
+    init(problem: Problem? = nil, unknown: UnknownName? = nil) {
+        self.problem = problem
+        self.unknown = unknown
+    }
 
     func status() async throws -> StatusAnswer {
         StatusAnswer(host: "edge-1", version: "1", processID: 1, startedAt: 1)
@@ -234,6 +249,7 @@ private final class Daemon: AdminBackend, MetricsSource {
     func drains() async throws -> DrainsAnswer { DrainsAnswer(drains: []) }
 
     func drain(_ request: DrainRequest, by caller: Caller) async throws -> Drain {
+        if let unknown { throw unknown }
         drained.withLock { $0.append(request) }
         return Drain(
             service: request.service, backend: request.backend, author: caller.name, reason: request.reason,
