@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Admin
 import BPF
 import Dataplane
 import Documents
@@ -16,9 +17,6 @@ struct Daemon {
     ///
     /// To be called before the process begins its second thread.
     func prepare() throws {
-        guard geteuid() == 0 else {
-            throw StartFailure(description: "sluiced: needs root to begin with; it keeps few capabilities", code: 7)
-        }
         do {
             if host.datapath.bpfRoot.hasPrefix("/sys/fs/bpf/") { try Pin.ensureMounted(at: "/sys/fs/bpf") }
             for directory in [host.directories.run, host.directories.cache] { try makeDirectory(directory) }
@@ -26,12 +24,17 @@ struct Daemon {
             let missing = try Privileges.keepOnly(Privileges.running)
             guard missing.isEmpty else {
                 let names = missing.map { "\($0)" }.sorted().joined(separator: ", ")
-                throw StartFailure(description: "sluiced: these capabilities are missing: \(names)", code: 7)
+                throw StartFailure(description: "sluiced: these capabilities are missing: \(names)", code: .permission)
             }
-        } catch let failure as StartFailure {
-            throw failure
         } catch {
-            throw StartFailure(description: "sluiced: \(error)")
+            throw StartFailure(error) ?? StartFailure(description: "sluiced: \(error)")
+        }
+    }
+
+    /// Before anything is read: without it, not even the configuration may be readable.
+    static func requireRoot(_ program: String) throws {
+        guard geteuid() == 0 else {
+            throw StartFailure(description: "\(program): needs root to begin with: run it with sudo", code: .permission)
         }
     }
 
@@ -59,8 +62,10 @@ struct Daemon {
         for part in path.split(separator: "/") {
             partial += "/\(part)"
             if mkdir(partial, 0o755) != 0 && errno != EEXIST {
+                let code = errno
                 throw StartFailure(
-                    description: "sluiced: make directory \(partial): \(String(cString: strerror(errno)))")
+                    description: "sluiced: make directory \(partial): \(String(cString: strerror(code)))",
+                    code: ExitCode(systemError: code))
             }
         }
     }

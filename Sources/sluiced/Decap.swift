@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Admin
 import ArgumentParser
 import BPF
 import Dataplane
@@ -44,6 +45,15 @@ struct Decap: ParsableCommand {
     }
 
     func run() throws {
+        try Daemon.requireRoot("sluiced decap")
+        do {
+            try change()
+        } catch let error as BPFError {
+            throw Self.failure("\(error)", Admin.ExitCode(systemError: error.errno))
+        }
+    }
+
+    private func change() throws {
         let decapsulation = Decapsulation(bpfRoot: bpfRoot, sources: sources, cache: cache)
         if remove {
             try decapsulation.remove()
@@ -52,12 +62,23 @@ struct Decap: ParsableCommand {
         }
         for name in interface {
             guard let link = try NetworkInterfaces.find(name) else {
-                throw StartFailure(description: "sluiced decap: there is no interface \(name)")
+                throw Self.failure("there is no interface \(name); see  ip link", .usage)
             }
             let report = try decapsulation.attach(to: link.interface, trusting: source)
-            if let error = report.error { throw StartFailure(description: "sluiced decap: \(error)") }
+            if let error = report.error { throw Self.failure(error, .failed) }
             let mode = report.mode.map { "XDP \($0)" } ?? "XDP"
             print("\(name): strips tunnels from \(source.map(\.description).joined(separator: ", ")) (\(mode))")
         }
+    }
+
+    /// A kernel that lacks what is needed refuses in many words; it is asked itself.
+    private static func failure(_ cause: String, _ code: Admin.ExitCode) -> StartFailure {
+        let features = KernelFeatures.probe()
+        guard code == .failed, !features.xdp || !features.xdpLink else {
+            return StartFailure(description: "sluiced decap: \(cause)", code: code)
+        }
+        return StartFailure(
+            description: "sluiced decap: kernel \(features.release) has no XDP links (5.9 and later have): \(cause)",
+            code: .kernelLacks)
     }
 }

@@ -37,11 +37,16 @@ actor HealthProbes: HealthSource {
         return way.warnings
     }
 
-    /// Follows the host's interfaces: a new one may be where probes leave.
-    func run() async throws {
+    /// Follows the host's interfaces, as a new one may be where probes leave, and tries again what failed.
+    ///
+    /// - Parameter warningsChanged: what was said at the last apply holds no more.
+    func run(warningsChanged: () -> Void) async throws {
         while !Task.isCancelled {
             do { try await Task.sleep(for: .seconds(1)) } catch { return }
-            if let changed = await tunnels.follow() { await take(changed) }
+            guard let changed = await tunnels.follow() else { continue }
+            let before = way.warnings
+            await take(changed)
+            if way.warnings != before { warningsChanged() }
         }
     }
 

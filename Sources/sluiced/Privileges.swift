@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Admin
 import CLinux
 import Glibc
 
@@ -30,6 +31,7 @@ enum Privileges {
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
+        var code = ExitCode.failed
     }
 
     /// What the daemon needs while it runs.
@@ -40,7 +42,7 @@ enum Privileges {
     /// Throws where other threads run already, or on a kernel before 5.8, which has no capability for BPF alone.
     static func keepOnly(_ kept: Set<Capability>) throws -> Set<Capability> {
         guard sluice_knows_capability(Capability.bpf.rawValue) == 1 else {
-            throw Failure(description: "drop capabilities: this kernel has no CAP_BPF (before 5.8)")
+            throw Failure(description: "drop capabilities: this kernel has no CAP_BPF (before 5.8)", code: .kernelLacks)
         }
         let threads = try threadCount()
         guard threads == 1 else {

@@ -22,7 +22,8 @@ struct Running: Service {
         } catch is CancellationError {
             return
         } catch {
-            throw StartFailure(description: "sluiced: \(name): \(error)")
+            throw StartFailure(
+                description: "sluiced: \(name): \(error)", code: StartFailure.code(of: error) ?? .failed)
         }
     }
 }

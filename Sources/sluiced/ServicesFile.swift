@@ -6,7 +6,6 @@ import Glibc
 import Logging
 import Model
 import Reconciler
-import UnixSignals
 
 /// The services document of a host without a store: proposed at start, on SIGHUP, and when the file changes.
 actor ServicesFile {
@@ -63,7 +62,10 @@ actor ServicesFile {
     }
 
     private func followSignals() async {
-        for await _ in await UnixSignalsSequence(trapping: .sighup) { await reloadAndLog() }
+        for await _ in await Reload.requests() {
+            logger.info("reload asked for", metadata: ["by": "SIGHUP"])
+            await reloadAndLog()
+        }
     }
 
     private func reloadAndLog() async {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Admin
 import ArgumentParser
 import Documents
 import Glibc
@@ -9,10 +10,18 @@ import Glibc
 struct Sluiced: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sluiced", abstract: "Steer the packets of each VIP to its backends, in the kernel.",
+        discussion: """
+            SIGHUP has it read the services document at once; it also sees by itself when the file changes. SIGTERM ends \
+            it: program, maps and links stay in the kernel, packets go on, and the next start adopts them.
+            Exit codes: 0 ended as it was told to, 1 failed, 2 usage or configuration, 4 store unreachable, 7 permission, \
+            8 the kernel lacks something.
+            """,
         version: Version.text, subcommands: [Run.self, Decap.self], defaultSubcommand: Run.self)
 
     /// On the main actor, as its first part must find the process with one thread.
     @MainActor static func main() async {
+        // Before all else: until it is listened to, a reload that is asked for waits and does not end the process.
+        Reload.holdBack()
         do {
             var command = try parseAsRoot()
             if let daemon = command as? Run { try daemon.prepare() }
@@ -21,23 +30,26 @@ struct Sluiced: AsyncParsableCommand {
             } else {
                 try command.run()
             }
-        } catch let problems as Problems {
-            fail(
-                "\(problems)\n\(problems.list.count) \(problems.list.count == 1 ? "error" : "errors"); nothing was changed"
-            )
-        } catch let failure as StartFailure {
-            fail(failure.description, code: failure.code)
         } catch {
-            let code = exitCode(for: error)
-            if code == .validationFailure { fail(fullMessage(for: error), code: 2) }
-            exit(withError: error)
+            end(with: error)
         }
     }
 
-    private static func fail(_ message: String, code: Int32 = 1) -> Never {
+    /// Says what went wrong, and leaves with the code that stands for it.
+    private static func end(with error: any Error) -> Never {
+        if let problems = error as? Problems {
+            let count = "\(problems.list.count) \(problems.list.count == 1 ? "error" : "errors")"
+            leave("\(problems)\n\(count); nothing was changed", .usage)
+        }
+        if let failure = StartFailure(error) { leave(failure.description, failure.code) }
+        if exitCode(for: error) == .validationFailure { leave(fullMessage(for: error), .usage) }
+        exit(withError: error)
+    }
+
+    private static func leave(_ message: String, _ code: Admin.ExitCode) -> Never {
         let bytes = Array((message + "\n").utf8)
         _ = write(STDERR_FILENO, bytes, bytes.count)
-        Glibc.exit(code)
+        Glibc.exit(code.rawValue)
     }
 
     struct Run: AsyncParsableCommand {
@@ -49,25 +61,12 @@ struct Sluiced: AsyncParsableCommand {
 
         /// What needs all of root's power, and giving it up. Capabilities belong to threads, so before the first is begun.
         func prepare() throws {
+            try Daemon.requireRoot("sluiced")
             try Daemon(host: try HostConfiguration.load(path: config)).prepare()
         }
 
         func run() async throws {
             try await Daemon(host: try HostConfiguration.load(path: config)).run()
         }
-    }
-}
-
-/// What kept the daemon from starting, in one line.
-struct StartFailure: Error, CustomStringConvertible {
-    let description: String
-    /// The exit code: the same list as sluicectl's.
-    var code: Int32 = 1
-
-    /// Names what was tried, beside what went wrong.
-    static func attempt<Value>(_ what: String, _ body: () async throws -> Value) async throws -> Value {
-        do { return try await body() } catch let failure as StartFailure {
-            throw failure
-        } catch { throw StartFailure(description: "sluiced: \(what): \(error)") }
     }
 }

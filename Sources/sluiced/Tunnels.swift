@@ -5,6 +5,7 @@ import Health
 import Logging
 import Model
 import NextHops
+import Reconciler
 
 /// How health checks that are to go through the tunnel can go.
 enum TunnelWay: Hashable {
@@ -64,6 +65,9 @@ actor Tunnels {
     /// Where the program was last attached or could not be.
     private var exits: TunnelProbes.Exits?
     private var cause: String?
+    private var backOff = BackOff(first: .seconds(1), longest: .seconds(30))
+    private let clock = ContinuousClock()
+    private let began = ContinuousClock.now
 
     init(settings: DataplaneSettings, logger: Logger) {
         probes = TunnelProbes(settings)
@@ -83,9 +87,10 @@ actor Tunnels {
         return attach()
     }
 
-    /// Attaches to interfaces that came since. Nil where nothing changed.
+    /// Attaches to interfaces that came since, and anew where that failed. Nil where there is nothing to do yet.
     func follow() -> TunnelWay? {
-        guard !needed.isEmpty, let exits else { return nil }
+        guard !needed.isEmpty else { return nil }
+        if cause != nil, backOff.notBefore != nil, backOff.allows(at: uptime) { return attach() }
         do {
             return try TunnelProbes.Exits(NetworkInterfaces.list()) == exits ? nil : attach()
         } catch {
@@ -94,13 +99,16 @@ actor Tunnels {
         }
     }
 
+    private var uptime: Duration { began.duration(to: clock.now) }
+
     private func attach() -> TunnelWay {
         let failure = attempt {
             let now = try TunnelProbes.Exits(NetworkInterfaces.list())
-            // Before the attempt: one that failed is repeated when something changed, or at the next generation.
+            // Before the attempt: one that failed is repeated after a while, or when something changed.
             exits = now
             try probes.attach(to: now, steering: steering)
         }
+        if failure == nil { backOff.succeeded() } else { backOff.failed(at: uptime) }
         tell(failure)
         return failure.map { .closed(cause: $0) } ?? .open(to: needed)
     }

@@ -24,7 +24,7 @@ struct Wiring {
         let started = try await StartFailure.attempt("datapath") { try await dataplane.start() }
         logger.info("starting", metadata: ["pins": "\(started.summary)"])
 
-        let store = try await StartFailure.attempt("store") {
+        let store = try await StartFailure.attempt("store", code: .unreachable) {
             try LocalStore(directory: host.directories.state + "/store")
         }
         let state = try await StartFailure.attempt("state") { try HostState(directory: host.directories.state) }
@@ -41,7 +41,7 @@ struct Wiring {
         let file = ServicesFile(path: host.services, reconciler: reconciler, logger: logger)
         let administration = Administration(
             host: host.host, startedAt: Int64(time(nil)), reconciler: reconciler, monitor: monitor, file: file,
-            applier: applier, logger: logger)
+            applier: applier)
         let admin = AdminServer(
             settings: .init(socket: host.directories.run + "/sluiced.sock", group: host.admin.group),
             backend: administration, logger: logger)
@@ -52,7 +52,7 @@ struct Wiring {
 
         services = [
             Running("probes") { await monitor.run() },
-            Running("tunnel probes") { try await probes.run() },
+            Running("tunnel probes") { try await probes.run(warningsChanged: reconciler.disturbed) },
             Running("next hops") { try await table.run() },
             Running("reconciler") { try await reconciler.run() },
             Running("services file") { try await file.run() },
