@@ -88,6 +88,7 @@ final class Installation {
         return ApplyReport(
             epoch: generation.epoch, number: generation.number, program: ProgramReport(program),
             attachments: attachments, changes: outcome.changes, isolated: image.isolatedServices, notes: notes,
+            isComplete: outcome.isComplete,
             imaging: imaging, planning: outcome.planning, storing: outcome.storing)
     }
 

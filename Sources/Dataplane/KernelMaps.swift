@@ -2,6 +2,7 @@
 
 import BPF
 import CDataplane
+import Glibc
 import Model
 
 /// Sixty-four bytes of a map: Swift does not take structures with C's unions for plain bytes.
@@ -89,48 +90,80 @@ final class KernelMaps: Sendable {
     }
 }
 
-/// The access map and the device map through system calls. What they hold is read once: nobody else writes them.
+/// The access map and the device map through system calls. What they hold is read once, as nobody else writes them, and
+/// anew after a write that failed.
 final class KernelKeyedMaps: KeyedMaps {
     private let maps: KernelMaps
-    private(set) var access: Set<AccessEntry>
-    private(set) var ports: [UInt32: UInt32]
+    private(set) var access: Set<AccessEntry> = []
+    private(set) var ports: [UInt32: UInt32] = [:]
+    private var isKnown = false
 
     init(_ maps: KernelMaps) throws(BPFError) {
         self.maps = maps
+        try refresh()
+    }
+
+    var accessLimit: Int { maps.access.maxEntries }
+
+    /// Reads the maps anew at the next use.
+    func forget() { isKnown = false }
+
+    /// Reads the maps if what they hold is not known.
+    func refresh() throws(BPFError) {
+        guard !isKnown else { return }
         var access: Set<AccessEntry> = []
         for bytes in try maps.access.keys(as: AccessKeyBytes.self) {
             guard let value = try maps.access.lookup(bytes, as: UInt32.self) else { continue }
             if let entry = bytes.key.entry(value) { access.insert(entry) }
         }
-        self.access = access
         var ports: [UInt32: UInt32] = [:]
         for key in 0..<UInt32(PORTS_MAX) {
             if let interface = try maps.ports.lookup(key, as: UInt32.self), interface != 0 { ports[key] = interface }
         }
-        self.ports = ports
+        (self.access, self.ports, isKnown) = (access, ports, true)
     }
 
     func setAccess(_ entries: [AccessEntry]) throws {
-        try maps.access.update(entries.map { AccessKeyBytes($0.key) }, entries.map(\.value))
+        try refresh()
+        try requireRoom(for: entries)
+        isKnown = false
+        try write(entries)
         for entry in entries {
             access.remove(entry.inverted)
             access.insert(entry)
         }
+        isKnown = true
     }
 
-    func clearAccess(_ entries: [AccessEntry]) throws {
-        for entry in entries {
-            try maps.access.delete(AccessKeyBytes(entry.key))
-            access.remove(entry)
+    private func write(_ entries: [AccessEntry]) throws(BPFError) {
+        do {
+            try maps.access.update(entries.map { AccessKeyBytes($0.key) }, entries.map(\.value))
+        } catch {
+            guard error.errno == ENOSPC else { throw error }
+            // A full trie of an older kernel does not even take another value for a key that it has.
+            for entry in entries {
+                try maps.access.delete(AccessKeyBytes(entry.key))
+                try maps.access.update(AccessKeyBytes(entry.key), entry.value)
+            }
         }
     }
 
+    func clearAccess(_ entries: [AccessEntry]) throws {
+        try refresh()
+        isKnown = false
+        for entry in entries { try maps.access.delete(AccessKeyBytes(entry.key)) }
+        access.subtract(entries)
+        isKnown = true
+    }
+
     func setPort(_ key: UInt32, to interface: UInt32) throws {
+        try refresh()
         try maps.ports.update(key, interface)
         ports[key] = interface
     }
 
     func clearPort(_ key: UInt32) throws {
+        try refresh()
         try maps.ports.delete(key)
         ports[key] = nil
     }

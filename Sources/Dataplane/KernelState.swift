@@ -124,6 +124,11 @@ extension KernelState {
         return found
     }
 
+    /// What the maps hold of an image, those included that are read by system calls.
+    func observe(for image: MapImage) throws(BPFError) -> ObservedImage {
+        maps.memory(try KernelKeyedMaps(maps)).observe(for: image)
+    }
+
     /// The maps' memory while `body` runs.
     func memory<Value>(_ body: (MapMemory) -> Value) -> Value { body(maps.memory(NoKeyedMaps())) }
 }
@@ -135,6 +140,7 @@ extension VIPEntry {
 /// For readers, who change nothing.
 private final class NoKeyedMaps: KeyedMaps {
     var access: Set<AccessEntry> { [] }
+    var accessLimit: Int { 0 }
     var ports: [UInt32: UInt32] { [:] }
     func setAccess(_ entries: [AccessEntry]) {}
     func clearAccess(_ entries: [AccessEntry]) {}

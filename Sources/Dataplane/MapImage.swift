@@ -12,6 +12,8 @@ public struct MapImage: Sendable {
     /// What the VIP array shall hold.
     let half: VIPHalf
     let access: [AccessEntry]
+    /// Words of the access filter.
+    let filter: [UInt64]
     let view: HostView
     /// Interfaces that a redirect may leave by, by their key in the device map.
     public let ports: PortAssignment
@@ -47,11 +49,8 @@ public struct MapImage: Sendable {
             throw ImageError("\(services.count) VIPs: no seed spreads them over \(VIP_LINES) lines")
         }
         let access = services.flatMap(\.access)
-        guard access.count <= Int(ACCESS_ENTRIES_MAX) else {
-            throw ImageError(
-                "allow and deny lists: \(access.count) prefixes, and the access map holds \(ACCESS_ENTRIES_MAX)")
-        }
-        return MapImage(services: services, half: half, access: access, view: host, ports: assigned)
+        let filter = old.flatMap { $0.access == access ? $0.filter : nil } ?? AccessFilter.words(of: access)
+        return MapImage(services: services, half: half, access: access, filter: filter, view: host, ports: assigned)
     }
 
     /// Names of services whose brake holds the down set back: likelier is that this host is cut off.

@@ -1,17 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BPF
 import CDataplane
+import Glibc
 import Model
 import Synchronization
 
 /// The maps that are reached by system calls, not by memory.
 protocol KeyedMaps: AnyObject {
+    /// All or none where they do not fit.
     func setAccess(_ entries: [AccessEntry]) throws
     func clearAccess(_ entries: [AccessEntry]) throws
     func setPort(_ key: UInt32, to interface: UInt32) throws
     func clearPort(_ key: UInt32) throws
     var access: Set<AccessEntry> { get }
+    /// So many entries the access map takes.
+    var accessLimit: Int { get }
     var ports: [UInt32: UInt32] { get }
+}
+
+extension KeyedMaps {
+    /// - Throws: where the access map has no room for all of them.
+    func requireRoom(for entries: [AccessEntry]) throws(BPFError) {
+        let new = entries.count { !access.contains($0) && !access.contains($0.inverted) }
+        guard new > accessLimit - access.count else { return }
+        throw BPFError(
+            operation: "update", subject: "map \(MAP_ACCESS)",
+            cause: "map full: \(new) prefixes more, it holds \(access.count) and takes \(accessLimit)", errno: ENOSPC)
+    }
 }
 
 /// The memory of the mapped maps: what the program reads at this moment.
@@ -102,7 +118,8 @@ extension MapMemory {
             active: Int(control.pointee.active & 1), entries: activeEntries(), control: control.pointee,
             policies: Array(UnsafeBufferPointer(start: services, count: Int(SERVICE_IDS))),
             backends: Array(UnsafeBufferPointer(start: backends, count: Int(BACKEND_IDS))),
-            tables: [:], access: keyed.access, ports: keyed.ports)
+            tables: [:], access: keyed.access, accessLimit: keyed.accessLimit,
+            filter: Array(UnsafeBufferPointer(start: filter, count: Int(ACCESS_FILTER_WORDS))), ports: keyed.ports)
         for service in image.services where !unchanged.contains(service.id) {
             observed.tables[service.place] = words(of: service.place)
         }

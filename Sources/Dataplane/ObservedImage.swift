@@ -18,6 +18,10 @@ struct ObservedImage: Sendable {
     /// Words of the tables that were asked for.
     var tables: [TablePlace: [UInt32]]
     var access: Set<AccessEntry>
+    /// So many entries the access map takes.
+    var accessLimit: Int
+    /// Words of the access filter.
+    var filter: [UInt64]
     /// Interface indices by key of the device map.
     var ports: [UInt32: UInt32]
 }

@@ -69,6 +69,7 @@ extension Plan {
         var planner = Planner(observed: observed, image: image, unchanged: unchanged, now: now)
         planner.addHost()
         planner.voidGone()
+        planner.widenFilter()
         planner.addServices()
         planner.flipIfNeeded()
         planner.addRemovals()
@@ -77,14 +78,18 @@ extension Plan {
 }
 
 /// The way to a plan.
-private struct Planner {
+struct Planner {
     let observed: ObservedImage
     let image: MapImage
     let unchanged: Set<UInt16>
     let now: UInt32
-    let rules: SlotRules
-    let gone: [UInt16]
+    private let rules: SlotRules
+    private let gone: [UInt16]
     var plan = Plan()
+    /// What the access map holds when the steps so far are done.
+    var held: Set<AccessEntry>
+    /// Services whose policy is among the steps.
+    var policed: Set<UInt16> = []
     private var active: ActiveEntries
     private var activeHalf: Int
     private var updated: Set<UInt16> = []
@@ -97,6 +102,7 @@ private struct Planner {
         self.unchanged = unchanged
         self.now = now
         rules = SlotRules(image.services)
+        held = observed.access
         active = ActiveEntries(observed.entries)
         activeHalf = observed.active
         var wanted = [Bool](repeating: false, count: observed.backends.count)
@@ -119,13 +125,15 @@ private struct Planner {
     }
 
     /// Tables and what they name. Where something that is still in force stands in the way, the VIPs of the rest are
-    /// put in force first, and what stands in the way is gone by then.
+    /// put in force first, and what stands in the way is gone by then. So it is with prefixes where the access map is full.
     mutating func addServices() {
         // By the third round nothing of the old is left to stand in the way.
         for round in 0..<4 {
             let conflicts = Conflicts(image: image, observed: observed, active: active, updated: updated)
+            var cramped: Set<UInt16> = []
             for service in image.services where !updated.contains(service.id) {
-                guard !conflicts.blocks(service) else { continue }
+                if round == 0, !hasRoom(for: service) { cramped.insert(service.id) }
+                guard !conflicts.blocks(service), !cramped.contains(service.id) else { continue }
                 if !unchanged.contains(service.id) { add(service, reused: conflicts.reused) }
                 updated.insert(service.id)
             }
@@ -137,6 +145,7 @@ private struct Planner {
             guard let half = VIPHalf(VIPHalf.entries(of: steering)) else { return }
             flip(to: half)
             plan.steps.append(.grace)
+            if !cramped.isEmpty { clearAccess(except: Set(image.services.map(\.id)).subtracting(updated)) }
         }
     }
 
@@ -150,22 +159,12 @@ private struct Planner {
         if !stale.isEmpty { plan.steps.append(.sweepRecords(stale.map { $0.id })) }
         if !changed.isEmpty { plan.steps.append(.setBackends(changed)) }
         addAccess(service)
-        if !sameBytes(service.policy, observed.policies[Int(service.id)]) {
-            plan.steps.append(.setPolicies([service.id: service.policy]))
-        }
         let words = observed.tables[service.place] ?? []
         let change = SlotChange(service, over: words, inPlace: active.isInPlace(service), rules: rules, now: now)
         if !change.lines.isEmpty || !change.writes.isEmpty { plan.steps.append(.setSlots(change)) }
         if let entry = active.entry(of: service), entry.place != service.place {
             remapped += service.backends.map { $0.id }
         }
-    }
-
-    private mutating func addAccess(_ service: ServiceImage) {
-        let missing = service.access.filter { !observed.access.contains($0) }
-        guard !missing.isEmpty else { return }
-        plan.steps.append(.setFilter(AccessFilter.bits(of: missing)))
-        plan.steps.append(.setAccess(missing))
     }
 
     mutating func flipIfNeeded() {
@@ -203,16 +202,6 @@ private struct Planner {
         // The half that went out of force is not written again before its readers are gone.
         let hasFlipped = plan.steps.contains { if case .flip = $0 { true } else { false } }
         if hasFlipped || !removals.isEmpty { plan.removals = [.grace] + removals }
-    }
-
-    private func accessRemovals() -> [Plan.Step] {
-        guard !observed.access.isEmpty else { return [] }
-        let wanted = Set(image.access)
-        let stale = observed.access.filter { entry in
-            !wanted.contains(entry) && !wanted.contains(entry.inverted)  // the other answer has overwritten it
-        }
-        guard !stale.isEmpty else { return [] }
-        return [.clearAccess(stale.sorted()), .replaceFilter(AccessFilter.words(of: image.access))]
     }
 
     /// Lines of tables that were in force and that nothing of the image lies in.

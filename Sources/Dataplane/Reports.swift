@@ -47,6 +47,8 @@ public struct ApplyReport: Hashable, Sendable {
     public let isolated: [String]
     /// What a person should know though nothing failed, in one line each.
     public let notes: [String]
+    /// False where something of the maps was left out that may succeed later; the notes say what.
+    public let isComplete: Bool
     /// Time spent on the tables, on all else of the image and plan, and on the stores.
     public let imaging: Duration
     public let planning: Duration

@@ -11,6 +11,8 @@ final class Tables {
         var planning = Duration.zero
         var storing = Duration.zero
         var notes: [String] = []
+        /// False where something was left out that may succeed later.
+        var isComplete = true
     }
 
     let maps: KernelMaps
@@ -19,6 +21,8 @@ final class Tables {
     /// What the maps are known to hold.
     private(set) var applied: MapImage?
     private(set) var generation: (epoch: UInt64, number: UInt64)?
+    /// Services whose list of prefixes could not be brought in: what they had of it stays.
+    private var listless: Set<UInt16> = []
     /// Removals of the last plan.
     private var pending: [Plan.Step] = []
     /// Services that may have unsettled slots.
@@ -41,41 +45,65 @@ final class Tables {
         try finish()
         let clock = ContinuousClock()
         let start = clock.now
-        let unchanged = image.unchanged(since: applied)
+        try keyed.refresh()
+        let unchanged = image.unchanged(since: applied).subtracting(listless)
         let observed = memory.observe(for: image, unchanged: unchanged)
         let plan = Plan.plan(from: observed, to: image, unchanged: unchanged, now: MonotonicClock.seconds())
         let planned = clock.now
         applied = nil
-        var notes: [String] = []
-        for step in plan.steps {
-            do {
-                try memory.perform(step, grace: Self.wait)
-            } catch {
-                // An interface that is just going away must not hold up all others' backends.
-                guard case .setPorts = step else { throw error }
-                notes.append("packets that leave by another interface are dropped: \(error)")
-            }
-        }
-        pending = plan.removals
+        listless = []
+        var outcome = Outcome(changes: plan.changes, planning: start.duration(to: planned))
+        for step in plan.steps { try carryOut(step, of: image, &outcome) }
+        pending = plan.removals.compactMap { $0.sparing(listless, memory) }
         applied = image
         generation = (epoch, number)
         let changed = image.services.map(\.id).filter { !unchanged.contains($0) }
         unsettled = unsettled.union(changed).intersection(image.services.map(\.id))
-        return Outcome(
-            changes: plan.changes, planning: start.duration(to: planned), storing: planned.duration(to: clock.now),
-            notes: notes)
+        outcome.storing = planned.duration(to: clock.now)
+        return outcome
+    }
+
+    /// What concerns one service's list or one interface alone must not hold up all others' backends.
+    private func carryOut(_ step: Plan.Step, of image: MapImage, _ outcome: inout Outcome) throws {
+        guard let step = step.sparing(listless, memory) else { return }
+        do {
+            try memory.perform(step, grace: Self.wait)
+        } catch {
+            keyed.forget()
+            switch step {
+            case .setPorts: outcome.notes.append("packets that leave by another interface are dropped: \(error)")
+            case .setAccess(let entries):
+                guard let id = entries.first?.service.rawValue else { throw error }
+                listless.insert(id)
+                let name = image.services.first { $0.id == id }?.name ?? "id \(id)"
+                let isOpen = memory.services[Int(id)].access_default == ACCESS_ALLOW.rawValue
+                let isListed = isOpen || keyed.access.contains { $0.service.rawValue == id }
+                let instead = isListed ? "what was in force of it stays" : "everybody is refused"
+                outcome.notes.append("service \(name): its allow and deny lists cannot be set, \(instead): \(error)")
+                outcome.isComplete = false
+            default: throw error
+            }
+        }
     }
 
     /// What was left of the last change.
     func finish() throws {
         while let step = pending.first {
-            try memory.perform(step, grace: Self.wait)
+            do {
+                try memory.perform(step, grace: Self.wait)
+            } catch {
+                keyed.forget()
+                throw error
+            }
             pending.removeFirst()
         }
     }
 
     /// Everything is compared with the maps at the next change.
-    func distrust() { applied = nil }
+    func distrust() {
+        applied = nil
+        keyed.forget()
+    }
 
     /// Settles the slots that nothing has used the previous backend of for the service's `flow-idle`.
     ///
@@ -129,6 +157,38 @@ extension MapImage {
         var before = [ServiceImage?](repeating: nil, count: Int(SERVICE_IDS))
         for service in old.services { before[Int(service.id)] = service }
         return Set(services.lazy.filter { before[Int($0.id)] === $0 }.map(\.id))
+    }
+}
+
+extension Plan.Step {
+    /// What is left of it for services whose list stays as it is; nil for nothing.
+    fileprivate func sparing(_ services: Set<UInt16>, _ memory: MapMemory) -> Plan.Step? {
+        guard !services.isEmpty else { return self }
+        func others(_ entries: [AccessEntry]) -> [AccessEntry] {
+            entries.filter { !services.contains($0.service.rawValue) }
+        }
+        switch self {
+        case .setAccess(let entries): return others(entries).isEmpty ? nil : .setAccess(others(entries))
+        case .clearAccess(let entries): return others(entries).isEmpty ? nil : .clearAccess(others(entries))
+        // A bit too many costs a lookup, one too few lets somebody in.
+        case .replaceFilter: return nil
+        case .setPolicies(let policies):
+            return .setPolicies(
+                Dictionary(
+                    uniqueKeysWithValues: policies.map { id, policy in
+                        (id, services.contains(id) ? policy.keepingDefault(of: memory.services[Int(id)]) : policy)
+                    }))
+        default: return self
+        }
+    }
+}
+
+extension CDataplane.service {
+    /// With what held before for clients that no prefix names; a new service refuses them.
+    fileprivate func keepingDefault(of old: CDataplane.service) -> CDataplane.service {
+        var policy = self
+        policy.access_default = old.access_default == 0 ? ACCESS_DENY.rawValue : old.access_default
+        return policy
     }
 }
 

@@ -36,7 +36,7 @@ public struct Verify: Sendable {
         var host = HostView.nowhere
         host.down = down
         let image = try MapImage.image(of: generation, on: host)
-        self.init(image, kernel.memory { $0.observe(for: image) })
+        self.init(image, try kernel.observe(for: image))
     }
 
     /// - Parameter observed: with the tables of every service.
@@ -48,7 +48,7 @@ public struct Verify: Sendable {
             + image.services.flatMap { service in
                 Self.slots(service, observed.tables[service.place] ?? [], rules)
                     + Self.backends(service, observed.backends) + Self.policy(service, observed.policies)
-            } + Self.strangers(image, observed)
+            } + Self.strangers(image, observed) + Self.access(image, observed)
         services = image.services.count
         slots = image.services.reduce(0) { $0 + $1.current.count }
         backends = image.services.reduce(0) { $0 + $1.backends.count }

@@ -39,7 +39,7 @@ actor KernelApplier: Applier {
         warnings += await probes.applied(generation, steering: interfaces)
         return AppliedReport(
             fleetDigest: try fleetDigest(of: generation), warnings: warnings,
-            isComplete: !report.attachments.contains { $0.change == .failed })
+            isComplete: report.isComplete && !report.attachments.contains { $0.change == .failed })
     }
 
     /// The next order is compared with what the maps really hold, whoever changed them.

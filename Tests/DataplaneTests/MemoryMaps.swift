@@ -9,7 +9,8 @@ import Model
 /// The maps as plain memory of this process, zero at first as the kernel's are.
 final class MemoryMaps: KeyedMaps {
     private(set) var memory: MapMemory
-    private(set) var access: Set<AccessEntry> = []
+    var access: Set<AccessEntry> = []
+    var accessLimit = Int(ACCESS_ENTRIES_MAX)
     private(set) var ports: [UInt32: UInt32] = [:]
     private let areas: [(start: UnsafeMutableRawPointer, size: Int)]
 
@@ -45,7 +46,8 @@ final class MemoryMaps: KeyedMaps {
 
     deinit { for area in areas { munmap(area.start, area.size) } }
 
-    func setAccess(_ entries: [AccessEntry]) {
+    func setAccess(_ entries: [AccessEntry]) throws {
+        try requireRoom(for: entries)
         for entry in entries {
             access.remove(entry.inverted)
             access.insert(entry)
@@ -88,6 +90,7 @@ extension MapMemory {
 /// Stands in while the owner is being made.
 private final class Nobody: KeyedMaps {
     var access: Set<AccessEntry> { [] }
+    var accessLimit: Int { 0 }
     var ports: [UInt32: UInt32] { [:] }
     func setAccess(_ entries: [AccessEntry]) {}
     func clearAccess(_ entries: [AccessEntry]) {}
@@ -102,8 +105,9 @@ private final class Weak: KeyedMaps {
     init(_ owner: MemoryMaps) { self.owner = owner }
 
     var access: Set<AccessEntry> { owner.access }
+    var accessLimit: Int { owner.accessLimit }
     var ports: [UInt32: UInt32] { owner.ports }
-    func setAccess(_ entries: [AccessEntry]) { owner.setAccess(entries) }
+    func setAccess(_ entries: [AccessEntry]) throws { try owner.setAccess(entries) }
     func clearAccess(_ entries: [AccessEntry]) { owner.clearAccess(entries) }
     func setPort(_ key: UInt32, to interface: UInt32) { owner.setPort(key, to: interface) }
     func clearPort(_ key: UInt32) { owner.clearPort(key) }
