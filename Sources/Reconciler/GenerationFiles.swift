@@ -14,6 +14,8 @@ struct GenerationFiles {
     private let otherManifest: String
     /// What a person does when it cannot be read.
     let remedy: String
+    /// Why what nobody names could not be removed, in one line; nil where all was. It is tried again at the next write.
+    private(set) var leftover: String?
     /// Blobs that are known to lie there whole, by the service's name.
     private var written: [String: (service: PlacedService, digest: String)] = [:]
 
@@ -123,14 +125,17 @@ struct GenerationFiles {
     }
 
     /// A blob that no manifest names is nobody's. What cannot be removed now is so after the next write.
-    private func removeUnnamed() {
+    private mutating func removeUnnamed() {
+        leftover = nil
         do {
             let manifests = try [manifestPath, otherManifest].compactMap { try readManifest($0)?.manifest }
             let named = Set(manifests.flatMap(\.services).map { "\($0.digest).json" })
             for file in try StateFolder.list("\(directory)/blobs") where !named.contains(file) {
                 try StateFolder.remove("\(directory)/blobs/\(file)")
             }
-        } catch {}
+        } catch {
+            leftover = "blobs that no generation names stay: \(error)"
+        }
     }
 
     private func blobPath(_ digest: String) -> String { "\(directory)/blobs/\(digest).json" }

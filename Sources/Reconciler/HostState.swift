@@ -60,7 +60,10 @@ public actor HostState {
     }
 
     /// The generation first, then the mark: a mark without its generation could not be applied after a reboot.
-    public func persist(_ publication: Publication) throws {
+    ///
+    /// - Returns: what is not as it should be though the generation is on disk; nil where all is.
+    @discardableResult
+    public func persist(_ publication: Publication) throws -> String? {
         let digest = try files.write(publication.generation)
         guard digest == publication.digest else {
             throw StateError(
@@ -68,6 +71,7 @@ public actor HostState {
                 "its digest here is \(digest.prefix(12)), the store's is \(publication.digest.prefix(12))")
         }
         try documents.mark.write(publication.mark.canonical)
+        return files.leftover
     }
 
     /// Notes what the kernel has been given, for those who look while the daemon is dead. It decides nothing.

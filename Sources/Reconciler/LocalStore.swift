@@ -43,6 +43,8 @@ public actor LocalStore: GenerationStore, Election {
         return latest
     }
 
+    public var leftover: String? { files.leftover }
+
     public func publication(after mark: Mark?) async throws -> Publication {
         while true {
             let changes = subscribe()

@@ -22,6 +22,13 @@ public protocol GenerationStore: Sendable {
     ///
     /// Throws `PublishRefusal` where it is not, another error where the write failed and nothing changed.
     func publish(_ generation: Generation, expecting predecessor: Mark?) async throws -> Publication
+
+    /// What the last publication left that is not as it should be, though it succeeded; nil where all is.
+    var leftover: String? { get async }
+}
+
+extension GenerationStore {
+    public var leftover: String? { nil }
 }
 
 /// The store's answer to a leader that leads no more.

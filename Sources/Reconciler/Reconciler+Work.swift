@@ -41,6 +41,7 @@ extension Reconciler {
         do {
             let publication = try await ports.store.publish(generation, expecting: predecessor)
             logger.info("published", metadata: ["generation": "\(publication.mark)"])
+            post.yield(.trouble(.published, await ports.store.leftover))
             post.yield(.leader(.published(publication)))
         } catch let refusal as PublishRefusal {
             post.yield(.leader(.refused("\(refusal)")))
@@ -53,7 +54,7 @@ extension Reconciler {
 
     private func persist(_ publication: Publication) async {
         do {
-            try await state.persist(publication)
+            post.yield(.trouble(.persisted, try await state.persist(publication)))
             post.yield(.host(.persisted(publication.mark)))
         } catch {
             post.yield(.host(.persistFailed("\(error)")))

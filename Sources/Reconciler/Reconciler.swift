@@ -41,7 +41,7 @@ public actor Reconciler {
 
     /// What goes wrong outside the machines; nil text: it is well again.
     enum Trouble: Hashable, Comparable, Sendable {
-        case restore, document, election, store, remember, record
+        case restore, document, election, store, published, persisted, remember, record
     }
 
     /// So long after a store or an election failed it is tried again.

@@ -74,6 +74,20 @@ struct LocalStoreTests {
         }
     }
 
+    @Test func `what cannot be removed of older generations is told of, and the publication stands`() async throws {
+        let (store, first) = try await filled()
+        #expect(await store.leftover == nil)
+        // A directory is nobody's blob, and is not removed as a file is.
+        try Shell.run("mkdir \(path)/blobs/stray")
+        let second = try publication("a", number: 2, after: first).generation
+        let published = try await store.publish(second, expecting: first.mark)
+        #expect(await store.leftover?.contains("\(path)/blobs/stray") == true)
+        try Shell.run("rmdir \(path)/blobs/stray")
+        _ = try await store.publish(
+            try publication("a, b", number: 3, after: published).generation, expecting: published.mark)
+        #expect(await store.leftover == nil)
+    }
+
     @Test func `another predecessor than the one that is there is refused`() async throws {
         let (store, first) = try await filled()
         let second = try publication("a", number: 2, after: first).generation
