@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BPF
 import CDataplane
 import Model
 
-/// Packets and their bytes as they came in, since the maps were made.
+/// Packets and their bytes as they came in, since the service, or the backend, has its id.
 public struct Count: Hashable, Sendable {
     public var packets: UInt64
     public var bytes: UInt64
@@ -27,37 +28,29 @@ extension KernelState {
         guard id < Int(SERVICE_IDS) else { return [:] }
         var counts: [Reason: Count] = [:]
         for reason in 0..<Int(REASON_SLOTS) {
-            let count = sum(maps.serviceCounters.base, Self.serviceSlab, at: id * Int(REASON_SLOTS) + reason)
+            let count = Self.sum(
+                maps.serviceCounters, slab: Int(SERVICE_IDS) * Int(REASON_SLOTS), at: id * Int(REASON_SLOTS) + reason)
             if count.packets != 0 { counts[Reason(rawValue: reason)] = count }
         }
         return counts
     }
 
-    /// What happened to all packets.
+    /// What happened to all packets, those of no service included.
     public func counts() -> [Reason: Count] {
-        var counts: [Reason: Count] = [:]
-        let counters = maps.serviceCounters.base.assumingMemoryBound(to: counter.self)
-        for index in 0..<maps.serviceCounters.count where counters[index].packets != 0 {
-            let count = Count(packets: counters[index].packets, bytes: counters[index].bytes)
-            let reason = Reason(rawValue: index % Int(REASON_SLOTS))
-            counts[reason] = counts[reason, default: Count()] + count
+        (0..<UInt16(SERVICE_IDS)).reduce(into: [:]) { counts, id in
+            counts.merge(self.counts(of: ServiceID(rawValue: id)), uniquingKeysWith: +)
         }
-        return counts
     }
 
     /// What was sent to a backend.
     public func count(of backend: BackendID) -> Count {
         guard backend.rawValue < BACKEND_IDS else { return Count() }
-        return sum(maps.backendCounters.base, Int(BACKEND_IDS), at: Int(backend.rawValue))
+        return Self.sum(maps.backendCounters, slab: Int(BACKEND_IDS), at: Int(backend.rawValue))
     }
 
-    private static let serviceSlab = Int(SERVICE_IDS) * Int(REASON_SLOTS)
-
-    /// Over the CPUs' slabs.
-    private func sum(_ base: UnsafeMutableRawPointer, _ slab: Int, at index: Int) -> Count {
-        let counters = base.assumingMemoryBound(to: counter.self)
-        let total = slab == Self.serviceSlab ? maps.serviceCounters.count : maps.backendCounters.count
-        return stride(from: index, to: total, by: slab).reduce(Count()) { sum, place in
+    /// One counter over the CPUs, each of which has a slab.
+    private static func sum(_ counters: MappedArray<counter>, slab: Int, at index: Int) -> Count {
+        stride(from: index, to: counters.count, by: slab).reduce(Count()) { sum, place in
             sum + Count(packets: counters[place].packets, bytes: counters[place].bytes)
         }
     }

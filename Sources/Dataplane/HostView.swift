@@ -60,10 +60,14 @@ public struct PortAssignment: Hashable, Sendable {
     }
 
     /// Gives each a key, the lowest free; one that no key is left for has none. Others are forgotten.
+    ///
+    /// A key that is forgotten now is not given again now: until all is stored, backends name it with its old interface
+    /// in mind.
     public mutating func keep(_ needed: Set<UInt32>) {
+        let before = interfaces
         interfaces = interfaces.filter { needed.contains($0.value) }
         for interface in needed.sorted() where key(of: interface) == nil {
-            guard let free = (0..<limit).first(where: { interfaces[$0] == nil }) else { return }
+            guard let free = (0..<limit).first(where: { before[$0] == nil && interfaces[$0] == nil }) else { return }
             interfaces[free] = interface
         }
     }

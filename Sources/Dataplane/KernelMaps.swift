@@ -76,6 +76,12 @@ final class KernelMaps: Sendable {
         }
     }
 
+    /// That both kinds of counters have room for.
+    private var cpus: Int {
+        min(
+            serviceCounters.count / (Int(SERVICE_IDS) * Int(REASON_SLOTS)), backendCounters.count / Int(BACKEND_IDS))
+    }
+
     /// The maps' memory; valid as long as this object lives.
     func memory(_ keyed: any KeyedMaps) -> MapMemory {
         MapMemory(
@@ -86,7 +92,9 @@ final class KernelMaps: Sendable {
             backends: backends.base.assumingMemoryBound(to: CDataplane.backend.self),
             services: services.base.assumingMemoryBound(to: CDataplane.service.self),
             records: records.base.assumingMemoryBound(to: UInt64.self),
-            filter: filter.base.assumingMemoryBound(to: UInt64.self), keyed: keyed)
+            filter: filter.base.assumingMemoryBound(to: UInt64.self),
+            serviceCounters: serviceCounters.base.assumingMemoryBound(to: counter.self),
+            backendCounters: backendCounters.base.assumingMemoryBound(to: counter.self), cpus: cpus, keyed: keyed)
     }
 }
 

@@ -25,8 +25,7 @@ public struct MapImage: Sendable {
     public static func image(
         of generation: Generation, on host: HostView, after old: MapImage? = nil, ports: PortAssignment? = nil
     ) throws(ImageError) -> MapImage {
-        try checkInterfaces(host.interfaces)
-        let sameHost = old.map { $0.view.hasSameWays(as: host) } ?? false
+        let sameHost = old.map { $0.view.hasSameWays(as: host) && $0.interfacesWithoutPort.isEmpty } ?? false
         var assigned = old?.ports ?? ports ?? PortAssignment(limit: UInt32(PORTS_MAX))
         if !sameHost { assigned.keep(host.redirectInterfaces) }
         let templates = BackendTemplate(host: host, ports: assigned)
@@ -52,6 +51,9 @@ public struct MapImage: Sendable {
         let filter = old.flatMap { $0.access == access ? $0.filter : nil } ?? AccessFilter.words(of: access)
         return MapImage(services: services, half: half, access: access, filter: filter, view: host, ports: assigned)
     }
+
+    /// Packets that would leave by these are dropped until a key of the device map is free: indices, sorted.
+    var interfacesWithoutPort: [UInt32] { view.redirectInterfaces.filter { ports.key(of: $0) == nil }.sorted() }
 
     /// Names of services whose brake holds the down set back: likelier is that this host is cut off.
     public var isolatedServices: [String] { services.filter(\.isolated).map(\.name).sorted() }
@@ -82,18 +84,6 @@ public struct MapImage: Sendable {
                     throw ImageError("service \(service.name): backend id \(entry.id) is \(other)'s, too")
                 }
                 owners[Int(entry.id)] = index
-            }
-        }
-    }
-
-    /// An interface sits at its index modulo the table's size.
-    private static func checkInterfaces(_ interfaces: [NetworkInterface]) throws(ImageError) {
-        var places: [UInt32: NetworkInterface] = [:]
-        for interface in interfaces {
-            if let other = places.updateValue(interface, forKey: interface.index & UInt32(INTERFACE_MASK)) {
-                throw ImageError(
-                    "interfaces \(other.name) and \(interface.name): their indices \(other.index) and "
-                        + "\(interface.index) share a place modulo \(INTERFACES_MAX)")
             }
         }
     }

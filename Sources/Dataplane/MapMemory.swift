@@ -44,6 +44,11 @@ struct MapMemory {
     /// Words; a line is 8 of them.
     let records: UnsafeMutablePointer<UInt64>
     let filter: UnsafeMutablePointer<UInt64>
+    /// For each CPU one after the other.
+    let serviceCounters: UnsafeMutablePointer<counter>
+    let backendCounters: UnsafeMutablePointer<counter>
+    /// That the counters have room for.
+    let cpus: Int
     let keyed: any KeyedMaps
 
     static let slotCount = Int(SLOT_LINES_MAX) * Int(SLOTS_PER_LINE)

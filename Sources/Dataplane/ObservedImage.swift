@@ -44,6 +44,9 @@ struct ActiveEntries: Sendable {
     /// The entry of this very service: known by the seed that comes from its name, or by its VIP.
     func entry(of service: ServiceImage) -> vip? { bySeed[service.seed] ?? byVIP[service.placed.service.vip] }
 
+    /// Whether the service is in force under its id, as the seed that comes from its name tells.
+    func holds(_ service: ServiceImage) -> Bool { bySeed[service.seed]?.service == service.id }
+
     /// Whether the service's table is in force already, so that slots change in place and keep their flows.
     func isInPlace(_ service: ServiceImage) -> Bool {
         guard let entry = entry(of: service) else { return false }

@@ -16,6 +16,10 @@ struct Plan: Sendable {
         /// Records that name these say nothing from now on.
         case voidRecords([UInt16])
         case sweepRecords([UInt16])
+        /// Frees records of these services that are void by the seconds of `flow-idle` that hold until now.
+        case sweepExpired([UInt16: UInt32], now: UInt32)
+        /// Of ids that nothing counts for any more, before they are another's.
+        case clearCounters(services: [UInt16], backends: [UInt16])
         case setBackends([ServiceImage.BackendEntry])
         case setFilter([Int])
         case setAccess([AccessEntry])
@@ -69,6 +73,7 @@ extension Plan {
         var planner = Planner(observed: observed, image: image, unchanged: unchanged, now: now)
         planner.addHost()
         planner.voidGone()
+        planner.sweepExpired()
         planner.widenFilter()
         planner.addServices()
         planner.flipIfNeeded()
@@ -90,6 +95,7 @@ struct Planner {
     var held: Set<AccessEntry>
     /// Services whose policy is among the steps.
     var policed: Set<UInt16> = []
+    private let before: ActiveEntries
     private var active: ActiveEntries
     private var activeHalf: Int
     private var updated: Set<UInt16> = []
@@ -103,7 +109,8 @@ struct Planner {
         self.now = now
         rules = SlotRules(image.services)
         held = observed.access
-        active = ActiveEntries(observed.entries)
+        before = ActiveEntries(observed.entries)
+        active = before
         activeHalf = observed.active
         var wanted = [Bool](repeating: false, count: observed.backends.count)
         for service in image.services {
@@ -122,6 +129,18 @@ struct Planner {
     mutating func voidGone() {
         let ids = gone.filter { !observed.backends[Int($0)].has(BACKEND_RECORDS_VOID) }
         if !ids.isEmpty { plan.steps.append(.voidRecords(ids)) }
+    }
+
+    /// Where `flow-idle` grows: records that were void would speak again, though slots have settled without them.
+    ///
+    /// One that becomes void between this and the store of the longer time has settled no slot yet (SETTLE_MARGIN).
+    mutating func sweepExpired() {
+        var idles: [UInt16: UInt32] = [:]
+        for service in image.services where !unchanged.contains(service.id) {
+            let idle = observed.policies[Int(service.id)].flow_idle
+            if service.policy.flow_idle > idle { idles[service.id] = idle }
+        }
+        if !idles.isEmpty { plan.steps.append(.sweepExpired(idles, now: now)) }
     }
 
     /// Tables and what they name. Where something that is still in force stands in the way, the VIPs of the rest are
@@ -150,6 +169,7 @@ struct Planner {
     }
 
     private mutating func add(_ service: ServiceImage, reused: Set<UInt16>) {
+        clearCounters(service, reused: reused)
         let changed = service.backends.filter { !sameBytes($0.template, observed.backends[Int($0.id)]) }
         // Records of another backend under the same id, or of one whose flows were given up.
         let stale = changed.filter { entry in
@@ -165,6 +185,14 @@ struct Planner {
         if let entry = active.entry(of: service), entry.place != service.place {
             remapped += service.backends.map { $0.id }
         }
+    }
+
+    /// The former holder of an id went in an earlier generation that this host skipped, or never removed what was left.
+    private mutating func clearCounters(_ service: ServiceImage, reused: Set<UInt16>) {
+        let wasAnothers = observed.policies[Int(service.id)].flow_idle != 0 && !before.holds(service)
+        let backends = service.backends.map(\.id).filter(reused.contains)
+        guard wasAnothers || !backends.isEmpty else { return }
+        plan.steps.append(.clearCounters(services: wasAnothers ? [service.id] : [], backends: backends))
     }
 
     mutating func flipIfNeeded() {
@@ -188,12 +216,16 @@ struct Planner {
         }
         let void = gone + given
         if !void.isEmpty { removals.append(.sweepRecords(void)) }
-        if !gone.isEmpty { removals.append(.clearBackends(gone)) }
-        removals += accessRemovals()
         let ids = Set(image.services.map(\.id))
         let policies = observed.policies.indices.map { UInt16($0) }.filter { id in
             !ids.contains(id) && !sameBytes(observed.policies[Int(id)], CDataplane.service())
         }
+        // Before what tells that they are due.
+        if !gone.isEmpty || !policies.isEmpty {
+            removals.append(.clearCounters(services: policies, backends: gone))
+        }
+        if !gone.isEmpty { removals.append(.clearBackends(gone)) }
+        removals += accessRemovals()
         if !policies.isEmpty { removals.append(.clearPolicies(policies)) }
         let tables = staleLines()
         if !tables.isEmpty { removals.append(.clearTables(tables)) }

@@ -16,6 +16,8 @@ extension MapMemory {
         case .clearPorts(let keys): for key in keys { try keyed.clearPort(key) }
         case .voidRecords(let ids): for id in ids { setVoid(Int(id)) }
         case .sweepRecords(let ids): sweepRecords(of: ids)
+        case .sweepExpired(let idles, let now): sweepExpired(idles, now: now)
+        case .clearCounters(let services, let backends): clearCounters(services, backends)
         case .setBackends(let entries):
             for entry in entries {
                 let closing = entry.template.has(BACKEND_NO_NEXT_HOP)
@@ -51,6 +53,28 @@ extension MapMemory {
         var stale = [Bool](repeating: false, count: Int(BACKEND_IDS))
         for id in ids { stale[Int(id)] = true }
         clearRecords { stale[Int($0 >> UInt64(RECORD_BACKEND_SHIFT) & UInt64(SLOT_BACKEND_MASK))] }
+    }
+
+    private func sweepExpired(_ idles: [UInt16: UInt32], now: UInt32) {
+        var limits = [UInt32?](repeating: nil, count: Int(SERVICE_IDS))
+        for (id, idle) in idles { limits[Int(id)] = idle }
+        clearRecords { record in
+            let service = Int(backends[Int(record >> UInt64(RECORD_BACKEND_SHIFT) & UInt64(SLOT_BACKEND_MASK))].service)
+            guard limits.indices.contains(service), let idle = limits[service] else { return false }
+            return record_is_void(record, now, idle) != 0
+        }
+    }
+
+    /// Plain copies: nothing counts there.
+    private func clearCounters(_ services: [UInt16], _ backends: [UInt16]) {
+        let width = Int(REASON_SLOTS)
+        for cpu in 0..<cpus {
+            for id in services {
+                let first = serviceCounters + (cpu * Int(SERVICE_IDS) + Int(id)) * width
+                first.update(repeating: counter(), count: width)
+            }
+            for id in backends { backendCounters[cpu * Int(BACKEND_IDS) + Int(id)] = counter() }
+        }
     }
 
     /// The lines' times first: a slot never looks idle that has just changed.

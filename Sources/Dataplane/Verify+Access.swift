@@ -22,7 +22,8 @@ extension Verify {
         let absent = missing.filter { !inverted.contains($0) }
         let strange = extra.filter { !inverted.contains($0.inverted) }
         let parts = [
-            words(absent, "not there"), words(inverted, "answered the other way"), words(strange, "there, and on no list"),
+            words(absent, "not there"), words(inverted, "answered the other way"),
+            words(strange, "there, and on no list"),
         ]
         return Difference(
             kind: .access, subject: name, count: missing.count + strange.count,
