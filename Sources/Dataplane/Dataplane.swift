@@ -30,9 +30,17 @@ public actor Dataplane {
         try installation.apply(generation, on: host)
     }
 
-    /// Does what may run behind a change: a grace period of the kernel, removals, a program of just the features that
-    /// are needed. The next `apply` or `settle` does it otherwise.
+    /// Does what may run behind a change: a grace period of the kernel, then removals. The next `apply` or `settle` does
+    /// it otherwise.
     public func finish() throws { try installation.finish() }
+
+    /// Replaces the program by one of just the features that are needed. Other calls go on while it is compiled.
+    ///
+    /// - Returns: the program, where it took over.
+    public func narrow() async -> ProgramReport? {
+        guard let narrowing = installation.narrowing() else { return nil }
+        return installation.takeOver(await narrowing.outcome(), of: narrowing)
+    }
 
     /// Compares every entry with the maps at the next `apply` and mends what differs, whoever changed it.
     public func distrust() { installation.tables?.distrust() }
@@ -70,6 +78,6 @@ extension Installation {
             bpfRoot: paths.root, program: loaded.map(ProgramReport.init), attachments: attachments,
             epoch: tables?.generation?.epoch, number: tables?.generation?.number,
             isolated: tables?.applied?.isolatedServices ?? [], unsettled: tables?.unsettledServices ?? [],
-            hasPending: tables?.hasPending ?? false, notes: notes)
+            hasPending: tables?.hasPending ?? false, notes: notes + [narrowingNote].compactMap(\.self))
     }
 }

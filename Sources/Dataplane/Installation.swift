@@ -19,6 +19,8 @@ final class Installation {
     private(set) var attachments: [AttachmentReport] = []
     private(set) var notes: [String] = []
     var tables: Tables?
+    /// Why the program is not as narrow as it could be.
+    private(set) var narrowingNote: String?
     /// The program that was seen to read the maps as this process writes them.
     private var agreed: UInt32?
     /// What the program is compiled of when the last change is done.
@@ -65,7 +67,7 @@ final class Installation {
         guard lock != nil else {
             throw BPFError(operation: "apply to", subject: paths.root, cause: "not started")
         }
-        try finishTables()
+        try finish()
         notes = []
         let clock = ContinuousClock()
         let start = clock.now
@@ -85,29 +87,18 @@ final class Installation {
         attach(program, host)
         try takeOver(program)
         wanted = features
+        for index in image.interfacesWithoutPort {
+            notes.append("packets that leave by interface \(index) are dropped: no key of the device map is free yet")
+        }
         return ApplyReport(
             epoch: generation.epoch, number: generation.number, program: ProgramReport(program),
             attachments: attachments, changes: outcome.changes, isolated: image.isolatedServices, notes: notes,
-            isComplete: outcome.isComplete,
+            isComplete: outcome.isComplete && image.interfacesWithoutPort.isEmpty,
             imaging: imaging, planning: outcome.planning, storing: outcome.storing)
     }
 
-    /// What may run behind a change: the grace period, removals, and the program that has only what is needed.
-    func finish() throws {
-        try finishTables()
-        guard let wanted, let loaded else { return }
-        self.wanted = nil
-        do {
-            let object = try source.object(with: wanted)
-            if let note = object.note { notes.append(note) }
-            guard !loaded.isMade(of: object), !object.isPrebuilt || loaded.isPrebuilt else { return }
-            try takeOver(try loader.load(object))
-        } catch {
-            notes.append("the program stays as it is: \(error)")
-        }
-    }
-
-    private func finishTables() throws { try tables?.finish() }
+    /// What may run behind a change: the grace period and removals.
+    func finish() throws { try tables?.finish() }
 
     /// One that can do all that is asked, and all that is in force already.
     private func program(with features: Features) throws(BPFError) -> LoadedProgram {
@@ -124,6 +115,29 @@ final class Installation {
         try attachment.update(to: program.program)
         try loader.pin(program)
         loaded = program
+    }
+
+    /// The program of just what is needed, to be made without holding up anything; nil where nothing has changed.
+    func narrowing() -> Narrowing? {
+        guard let wanted, let loaded else { return nil }
+        return Narrowing(wanted: wanted, running: loaded, source: source, loader: loader)
+    }
+
+    /// Lets the narrower program take over, unless a change came meanwhile: then it is made again.
+    ///
+    /// - Returns: nil where the program stays.
+    func takeOver(_ outcome: Narrowing.Outcome, of narrowing: Narrowing) -> ProgramReport? {
+        guard wanted == narrowing.wanted, loaded?.program.id == narrowing.running.program.id else { return nil }
+        wanted = nil
+        narrowingNote = outcome.note
+        guard let program = outcome.program else { return nil }
+        do {
+            try takeOver(program)
+            return ProgramReport(program)
+        } catch {
+            narrowingNote = "the program stays as it is: \(error)"
+            return nil
+        }
     }
 
     /// Asks a program about what is in force, once when this process has written it.

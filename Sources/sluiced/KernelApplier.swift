@@ -16,12 +16,22 @@ actor KernelApplier: Applier {
     private let logger: Logger
     private(set) var attachments: [StatusAnswer.Interface] = []
     private var lastProgram: String?
+    private let changes: AsyncStream<Void>
+    private let changed: AsyncStream<Void>.Continuation
 
     init(dataplane: Dataplane, probes: HealthProbes, host: HostConfiguration, logger: Logger) {
         self.dataplane = dataplane
         self.probes = probes
         self.host = host
         self.logger = logger
+        (changes, changed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Makes the program narrower behind changes, until cancelled.
+    func run() async {
+        for await _ in changes {
+            if let program = await dataplane.narrow() { note(program) }
+        }
     }
 
     func apply(_ order: Order) async throws -> AppliedReport {
@@ -34,7 +44,7 @@ actor KernelApplier: Applier {
         let report = try await dataplane.apply(generation, on: view)
         note(report)
         try await dataplane.finish()
-        // What `finish` has to say comes after what `apply` had.
+        changed.yield()
         warnings += await dataplane.status.notes + report.attachments.compactMap(\.error)
         warnings += await probes.applied(generation, steering: interfaces)
         return AppliedReport(
@@ -69,7 +79,11 @@ actor KernelApplier: Applier {
         }
         // One that failed is a warning of the report, which is logged when it changes.
         for attachment in report.attachments where attachment.change == .attached { log(attachment) }
-        let program = report.program.description
+        note(report.program)
+    }
+
+    private func note(_ report: ProgramReport) {
+        let program = report.description
         guard program != lastProgram else { return }
         lastProgram = program
         logger.info("program in force", metadata: ["program": "\(program)"])

@@ -54,6 +54,7 @@ struct Wiring {
             Running("probes") { await monitor.run() },
             Running("tunnel probes") { try await probes.run(warningsChanged: reconciler.disturbed) },
             Running("next hops") { try await table.run() },
+            Running("program") { await applier.run() },
             Running("reconciler") { try await reconciler.run() },
             Running("services file") { try await file.run() },
             Running("interfaces") { try await interfaces.run() },

@@ -60,6 +60,9 @@ struct Wire: Sendable {
             _ = try installation.start()
             let report = try installation.apply(generation, on: Host.view(generation, interfaces: [interface]))
             try installation.finish()
+            if let narrowing = installation.narrowing() {
+                _ = installation.takeOver(narrowing.outcome() as Narrowing.Outcome, of: narrowing)
+            }
             return report
         }
     }
