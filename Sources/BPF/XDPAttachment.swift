@@ -41,6 +41,15 @@ public struct XDPAttachment: Sendable, Equatable {
             cause: result == -EBUSY ? "a link holds it" : nil)
     }
 
+    /// Attaches a program without a link, as others do; EBUSY or EEXIST where one is there.
+    public static func put(_ program: Program, on interface: UInt32, mode: XDPMode) throws(BPFError) {
+        LibbpfMessages.silence()
+        let flags = mode.flag | UInt32(XDP_FLAGS_UPDATE_IF_NOEXIST)
+        let result = bpf_xdp_attach(Int32(bitPattern: interface), program.descriptor, flags, nil)
+        guard result < 0 else { return }
+        throw BPFError("attach", "program \(program.name) to interface \(interface)", code: result)
+    }
+
     private static func name(of program: UInt32) -> String? {
         do {
             return try Program.open(id: program).name

@@ -58,8 +58,12 @@ struct Attachment {
     func attach(_ program: Program, to interface: NetworkInterface) -> AttachmentReport {
         do {
             if let report = try adopt(program, on: interface) { return report }
-            try checkForeign(on: interface)
-            return try climb(program, interface)
+            let displaced = try displaceForeign(on: interface)
+            do {
+                return try climb(program, interface)
+            } catch {
+                throw displaced.map { $0.restored(to: interface, after: error) } ?? error
+            }
         } catch {
             return AttachmentReport(
                 interface: interface.name, change: .failed, mode: nil, reasons: [], error: "\(error)")
@@ -90,8 +94,9 @@ struct Attachment {
         return ["no XDP \(best) when an earlier start attached it"]
     }
 
-    private func checkForeign(on interface: NetworkInterface) throws(BPFError) {
-        guard let other = try XDPAttachment.current(on: interface.index) else { return }
+    /// Takes another's program off where that is allowed; nil where there is none.
+    private func displaceForeign(on interface: NetworkInterface) throws(BPFError) -> DisplacedProgram? {
+        guard let other = try XDPAttachment.current(on: interface.index) else { return nil }
         if let root = paths.installation(running: other.programID) {
             throw rival(on: interface, "pins below \(root), program id \(other.programID)")
         }
@@ -106,7 +111,9 @@ struct Attachment {
                     + "`ip link set dev \(interface.name) xdp off`, or let it be replaced: "
                     + "datapath: { foreign: replace }")
         }
+        let displaced = DisplacedProgram(other, mode: mode)
         try XDPAttachment.remove(from: interface.index, mode: mode)
+        return displaced
     }
 
     private func rival(on interface: NetworkInterface, _ marks: String) -> BPFError {
@@ -147,13 +154,15 @@ struct Attachment {
     /// - Returns: the names of their pins.
     @discardableResult
     func detach(allBut kept: [NetworkInterface] = []) throws(BPFError) -> [String] {
-        let names = Set(kept.map { Pin.escaped($0.name) })
+        let indices = Set(kept.map(\.index))
         var detached: [String] = []
-        for name in try Pin.list(paths.links) where !names.contains(name) {
+        for name in try Pin.list(paths.links) {
             let path = "\(paths.links)/\(name)"
             let link = try Link.open(pinned: path)
+            let index = try link.interface
+            guard !indices.contains(index) else { continue }
             try Pin.remove(path)
-            if try link.interface != 0 { try link.detach() }
+            if index != 0 { try link.detach() }
             detached.append(name)
         }
         return detached

@@ -42,6 +42,10 @@ public actor Dataplane {
         return installation.takeOver(await narrowing.outcome(), of: narrowing)
     }
 
+    /// Interfaces that the program is on, by the names that they were attached under, though they may have others now:
+    /// their indices.
+    public func heldInterfaces() throws -> [String: UInt32] { try installation.heldInterfaces() }
+
     /// Compares every entry with the maps at the next `apply` and mends what differs, whoever changed it.
     public func distrust() { installation.tables?.distrust() }
 

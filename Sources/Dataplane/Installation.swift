@@ -69,6 +69,7 @@ final class Installation {
         }
         try finish()
         notes = []
+        let (host, left) = host.withoutClashes(keeping: tables?.placedInterfaces ?? [])
         let clock = ContinuousClock()
         let start = clock.now
         // First of all, as it may refuse the generation.
@@ -85,6 +86,7 @@ final class Installation {
         notes += outcome.notes
         try agree(with: program)
         attach(program, host)
+        attachments += left
         try takeOver(program)
         wanted = features
         for index in image.interfacesWithoutPort {
@@ -149,6 +151,11 @@ final class Installation {
 
     private func attach(_ program: LoadedProgram, _ host: HostView) {
         let earlier = Dictionary(attachments.map { ($0.interface, $0) }) { $1 }
+        do {
+            try attachment.renameLinks(of: host.interfaces)
+        } catch {
+            notes.append("\(error)")
+        }
         attachments = host.interfaces.map {
             attachment.attach(program.program, to: $0).keeping(earlier[$0.name])
         }
@@ -158,6 +165,10 @@ final class Installation {
         } catch {
             notes.append("\(error)")
         }
+    }
+
+    func heldInterfaces() throws(BPFError) -> [String: UInt32] {
+        Dictionary(try attachment.heldLinks().map { (Pin.unescaped($0.pin), $0.index) }) { one, _ in one }
     }
 
     /// Takes the program off every interface; maps, records and counters stay.

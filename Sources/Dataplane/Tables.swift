@@ -35,6 +35,7 @@ final class Tables {
     }
 
     var assignedPorts: PortAssignment { PortAssignment(interfaces: keyed.ports, limit: UInt32(PORTS_MAX)) }
+    var placedInterfaces: Set<UInt32> { memory.placedInterfaces }
     var hasPending: Bool { !pending.isEmpty }
     var unsettledServices: [String] {
         (applied?.services ?? []).filter { unsettled.contains($0.id) }.map(\.name).sorted()

@@ -54,7 +54,7 @@ struct InterfaceChecks {
         return nil
     }
 
-    /// The daemon refuses such a pair.
+    /// The daemon leaves one of such a pair out.
     private func collisions(_ interfaces: [Facts.Interface]) -> [Finding] {
         var places: [UInt32: Facts.Interface] = [:]
         return interfaces.compactMap { interface in
@@ -65,7 +65,7 @@ struct InterfaceChecks {
             return Finding(
                 .collision, .failure, "\(other.name) and \(interface.name)",
                 "their indices \(otherIndex) and \(index) are equal modulo \(facts.interfacePlaces), "
-                    + "and the program has one place for both: nothing is applied",
+                    + "and the program has one place for both: only one of them is steered",
                 remedy: [
                     "leave one of them out of interfaces:, or make it again with another index (ip link add ... index "
                         + "N)"

@@ -36,7 +36,7 @@ actor KernelApplier: Applier {
 
     func apply(_ order: Order) async throws -> AppliedReport {
         var warnings: [String] = []
-        let interfaces = try present(&warnings)
+        let interfaces = try await present(&warnings)
         let view = HostView(
             interfaces: interfaces, nextHops: order.nextHops, sourcePrefix4: host.datapath.sourcePrefix,
             sourcePrefix6: host.datapath.sourcePrefix6, down: order.down)
@@ -61,15 +61,19 @@ actor KernelApplier: Applier {
         return try await dataplane.settle()
     }
 
-    /// The configured interfaces that are there now.
-    private func present(_ warnings: inout [String]) throws -> [NetworkInterface] {
-        let links = try NetworkInterfaces.list()
+    /// The configured interfaces that are there now. One that was renamed while the program was on it keeps it: packets
+    /// do not care, and who renames an interface changes the configuration a moment later.
+    private func present(_ warnings: inout [String]) async throws -> [NetworkInterface] {
+        let links = try NetworkInterfaces.list().map(\.interface)
+        let held = try await dataplane.heldInterfaces()
         return host.interfaces.compactMap { name in
-            guard let link = links.first(where: { $0.interface.name == name }) else {
+            if let link = links.first(where: { $0.name == name }) { return link }
+            guard let link = links.first(where: { $0.index == held[name] && !host.interfaces.contains($0.name) }) else {
                 warnings.append("interface \(name) is not there; it is attached to when it comes")
                 return nil
             }
-            return link.interface
+            warnings.append("interface \(name) is called \(link.name) now and is steered as before: name it so")
+            return NetworkInterface(index: link.index, name: name, address: link.address, mtu: link.mtu)
         }
     }
 

@@ -50,7 +50,7 @@ import Testing
                 facts.interfaces = .known([eth0(), other])
             },
             "FAIL  eth0 and eth5: their indices 2 and 66 are equal modulo 64, and the program has one place for both: "
-                + "nothing is applied",
+                + "only one of them is steered",
             "      leave one of them out of interfaces:, or make it again with another index (ip link add ... index "
                 + "N)"),
     ]
