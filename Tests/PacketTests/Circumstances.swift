@@ -37,6 +37,17 @@ extension Stage {
         }
     }
 
+    /// Remembers as many fragments of others, just seen, as the map takes.
+    func fillFragments() throws {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        let time = UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+        let fragment = CDataplane.fragment(seen: time, backend: 1, flow: 1, service: 1, reserved: 0)
+        let count = 2 * Int(FRAGMENTS_MAX)  // an LRU map gives room before it is full
+        let keys = (0..<count).map { FragmentKey(words: (UInt64($0), 1, 1, 1, 1)) }
+        try fragments.update(keys, Array(repeating: fragment, count: count))
+    }
+
     /// Seconds of the kernel's monotonic clock, as the program reads it.
     func now() -> UInt32 {
         var now = timespec()
