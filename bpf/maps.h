@@ -25,6 +25,7 @@ ARRAY_MAP(line_times, struct line_times, SLOT_LINES_MAX);
 ARRAY_MAP(backends, struct backend, BACKEND_IDS);
 ARRAY_MAP(services, struct service, SERVICE_IDS);
 ARRAY_MAP(records, struct record_line, RECORD_LINES);
+ARRAY_MAP(record_spills, struct spill_line, SPILL_LINES);
 ARRAY_MAP(access_filter, __u64, ACCESS_FILTER_WORDS);
 ARRAY_MAP(service_count, struct counter, CPUS * SERVICE_IDS * REASON_SLOTS);
 ARRAY_MAP(backend_count, struct counter, CPUS * BACKEND_IDS);

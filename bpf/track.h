@@ -15,6 +15,7 @@
 #define RANK_VOID_SHIFT 17
 #define RANK_UNFINISHED_SHIFT 16	/* above an age of 16 bits */
 #define SIGN_SHIFT 31
+#define ESTABLISHED_PLACES ((1U << RANK_UNFINISHED_SHIFT) * RECORDS_PER_LINE)	/* all below are live and established */
 
 /*
  * The ways of a line are random: a branch on what one holds is mispredicted, and waits for the line's memory before the
@@ -41,23 +42,25 @@ static __always_inline __u64 record_of(__u64 flow, __u32 backend, __u32 now)
 }
 
 /*
- * The record of a flow, or 0; `way` is its place in the line. Two CPUs that insert at the same moment may leave two of one
- * flow: the last is the one that counts, always the same one, and the other ages.
+ * The record of a flow in a line, or 0; `way` is its place there. Most are found where they are looked for first, and
+ * so by a guess: the processor goes on with the packet before the line's memory has come. Two CPUs that insert at the
+ * same moment may leave two of one flow: always the same one counts, and the other ages.
  */
 static __always_inline __u64 find_record(struct record_line *line, __u64 flow, __u32 *way)
 {
-	__u64 found = 0, place = 0;
+	__u64 place = record_way_of(flow);
+	__u64 record = READ_ONCE(line->records[place]);
 
+	if (unlikely((__u32)record != (__u32)flow)) {
 #pragma unroll
-	for (__u64 i = 0; i < RECORDS_PER_LINE; i++) {
-		__u64 record = READ_ONCE(line->records[i]);
-		__u64 mask = all_ones_if_zero((__u32)record ^ (__u32)flow);
-
-		found = (found & ~mask) | (record & mask);
-		place = (place & ~mask) | (i & mask);
+		for (__u64 i = 0; i < RECORDS_PER_LINE; i++)
+			place += (i - place) & all_ones_if_zero((__u32)READ_ONCE(line->records[i]) ^ (__u32)flow);
+		place = within(place, RECORDS_PER_LINE - 1);
+		record = READ_ONCE(line->records[place]);
+		record &= all_ones_if_zero((__u32)record ^ (__u32)flow);
 	}
 	*way = place;
-	return found;
+	return record;
 }
 
 static __always_inline __u32 rank(__u64 record, __u32 now, __u32 flow_idle)
@@ -71,25 +74,67 @@ static __always_inline __u32 rank(__u64 record, __u32 now, __u32 flow_idle)
 }
 
 /*
- * Puts a record in its line; answers whether a live flow's gave way. A function of its own for the verifier's sake,
- * which walks its paths once, by themselves; before Linux 5.13 such a function takes the context and numbers only.
+ * Which record of a line gives way: its rank, and in the lowest bits its place, counted so that of equal ones the place
+ * where the flow is looked for first wins.
  */
-__attribute__((noinline)) int insert_record(__u32 index, __u64 record, __u32 now, __u32 flow_idle)
+static __always_inline __u32 first_to_go(struct record_line *line, __u64 flow, __u32 now, __u32 flow_idle)
 {
-	struct record_line *line = element(&records, index);
+	__u32 preferred = ~record_way_of(flow);
 	__u32 highest = 0;
 
-	if (!line)
-		return 0;
 #pragma unroll
 	for (__u32 i = 0; i < RECORDS_PER_LINE; i++) {
-		__u32 place = rank(READ_ONCE(line->records[i]), now, flow_idle) * RECORDS_PER_LINE + i;
+		__u32 place = rank(READ_ONCE(line->records[i]), now, flow_idle) * RECORDS_PER_LINE +
+			      ((i ^ preferred) & (RECORDS_PER_LINE - 1));
 		__u32 less = is_negative(highest - place);
 
 		highest += (place - highest) & -less;
 	}
-	WRITE_ONCE(line->records[within(highest, RECORDS_PER_LINE - 1)], record);
-	return highest < (1U << RANK_UNFINISHED_SHIFT) * RECORDS_PER_LINE;
+	return highest;
+}
+
+static __always_inline void mark_spill(__u32 home)
+{
+	struct spill_line *line = element(&record_spills, home / SPILLS_PER_LINE);
+
+	if (line)
+		WRITE_ONCE(line->spilled[home % SPILLS_PER_LINE], 1);
+}
+
+static __always_inline int has_spilled(__u32 home)
+{
+	struct spill_line *line = element(&record_spills, home / SPILLS_PER_LINE);
+
+	return line && READ_ONCE(line->spilled[home % SPILLS_PER_LINE]);
+}
+
+/*
+ * Puts a record in its home line, or in its spill line if its home is full of established ones; answers whether one of
+ * those gave way. A function of its own for the verifier's sake, which walks its paths once, by themselves; before
+ * Linux 5.13 such a function takes the context and numbers only.
+ */
+__attribute__((noinline)) int insert_record(__u32 home, __u64 record, __u32 now, __u32 flow_idle)
+{
+	struct record_line *line = element(&records, home);
+	struct record_line *spill;
+	__u32 place, other;
+
+	if (!line)
+		return 0;
+	place = first_to_go(line, record, now, flow_idle);
+	if (unlikely(place < ESTABLISHED_PLACES)) {
+		spill = element(&records, record_spill_line(home, record));
+		if (!spill)
+			return 0;
+		other = first_to_go(spill, record, now, flow_idle);
+		if (other > place) {
+			mark_spill(home);	/* before the record: whoever can find it must know to look */
+			place = other;
+			line = spill;
+		}
+	}
+	WRITE_ONCE(line->records[within(place ^ ~record_way_of(record), RECORDS_PER_LINE - 1)], record);
+	return place < ESTABLISHED_PLACES;
 }
 
 /* What a record says: 0 if it is void by age or by its backend's drain deadline, or the id is another's now. */
@@ -159,9 +204,25 @@ done:
 	return keep;
 }
 
+/* A flow's record where it is at home, or where it has spilled to; `line` and `way` are its place. */
+static __always_inline __u64 look_up(__u64 flow, __u32 home, struct record_line **line, __u32 *way)
+{
+	struct record_line *spill;
+	__u64 record = find_record(*line, flow, way);
+
+	if (likely(record) || likely(!has_spilled(home)))
+		return record;
+	spill = element(&records, record_spill_line(home, flow));
+	if (!spill)
+		return 0;
+	*line = spill;
+	return find_record(spill, flow, way);
+}
+
 static __always_inline void track(struct packet *packet, const struct vip *vip, __u32 word, __u32 index)
 {
-	struct record_line *line = element(&records, record_line_of(packet->flow));
+	__u32 home = record_line_of(packet->flow);
+	struct record_line *line = element(&records, home);
 	struct service *service = element(&services, packet->service);
 	struct line_times *times = element(&line_times, index);
 	__u64 record, keep;
@@ -175,7 +236,7 @@ static __always_inline void track(struct packet *packet, const struct vip *vip, 
 		return;
 	}
 	now = clock_seconds();
-	record = find_record(line, packet->flow, &way);
+	record = look_up(packet->flow, home, &line, &way);
 	backend = recorded_backend(packet, record, now, service->flow_idle);
 	keep = follow_rules(packet, word, record, backend, times, service, now);
 	explain_track(packet, record, times);
@@ -188,7 +249,7 @@ static __always_inline void track(struct packet *packet, const struct vip *vip, 
 		return;
 	if (record)
 		WRITE_ONCE(line->records[within(way, RECORDS_PER_LINE - 1)], keep);
-	else if (insert_record(record_line_of(packet->flow), keep, now, service->flow_idle))
+	else if (insert_record(home, keep, now, service->flow_idle))
 		count_reason(bpf_get_smp_processor_id(), packet->service, REASON_RECORD_EVICTED, packet->bytes);
 }
 

@@ -40,11 +40,12 @@ struct Driver: Sendable {
         sink = try object.program("live_sink")
     }
 
-    /// Says which packets are made from now on; they begin with the first flow.
+    /// Says which packets are made from now on.
     ///
+    /// - Parameter first: the flow that they begin with.
     /// - Returns: the first frame.
     @discardableResult
-    func prepare(_ traffic: Traffic) -> [UInt8] {
+    func prepare(_ traffic: Traffic, from first: Int = 0) -> [UInt8] {
         let frame = traffic.frame(on: wire)
         var wanted = bench_settings()
         wanted.length = UInt32(frame.count)
@@ -55,6 +56,7 @@ struct Driver: Sendable {
         wanted.client = UInt32(truncatingIfNeeded: traffic.packet.source.low)
         wanted.vip = UInt32(truncatingIfNeeded: traffic.packet.destination.low)
         wanted.ifindex = wire.far.index
+        wanted.packets = UInt64(first)
         withUnsafeMutableBytes(of: &wanted.ethernet) { $0.copyBytes(from: frame.prefix($0.count)) }
         settings[0] = wanted
         return frame

@@ -58,10 +58,21 @@ extension KernelState {
             packet: packet, verdict: answer.verdict, reason: Reason(rawValue: Int(trace.reason)), service: service,
             entry: service.flatMap { id in vips().first { $0.service == id } }, slotIndex: Int(trace.slot),
             slot: trace.flow == 0 ? nil : Slot(word), backend: Self.backend(trace.backend),
-            record: FlowRecord(trace.record, line: Flow.recordLine(ofHash: trace.flow), now: now),
+            record: FlowRecord(trace.record, line: line(of: trace), now: now),
             flowHash: trace.flow, changedAgo: word.isUnsettled ? Int(now) - Int(trace.changed) : nil,
             inputLength: answer.input, output: leaves ? FrameSummary(answer.output) : nil,
             interface: leaves ? try interface(towards: trace.backend) : nil, newConnection: new)
+    }
+
+    /// Where the record lies that the packet met: its home line, unless it has spilled.
+    private func line(of trace: CDataplane.explanation) -> Int {
+        let lines = Flow.recordLines(ofHash: trace.flow)
+        let isSpilled = memory { memory in
+            (0..<Int(RECORDS_PER_LINE)).contains { way in
+                memory.records[lines.spill * Int(RECORDS_PER_LINE) + way] == trace.record
+            }
+        }
+        return isSpilled ? lines.spill : lines.home
     }
 
     /// Where packets to a backend leave.

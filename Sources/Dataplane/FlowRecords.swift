@@ -51,10 +51,15 @@ extension KernelState {
     /// A flow's record: what the program would find. It may be another flow's of the same fingerprint.
     public func record(of flow: Flow, now: UInt32 = MonotonicClock.seconds()) -> FlowRecord? {
         memory { memory in
-            let first = flow.recordLine * Int(RECORDS_PER_LINE)
-            return (first..<first + Int(RECORDS_PER_LINE)).lazy
-                .compactMap { FlowRecord(memory.records[$0], line: flow.recordLine, now: now) }
-                .first { $0.fingerprint == flow.fingerprint }
+            [flow.recordLines.home, flow.recordLines.spill].lazy
+                .compactMap { line in Self.record(of: flow, line: line, in: memory, now: now) }.first
         }
+    }
+
+    private static func record(of flow: Flow, line: Int, in memory: MapMemory, now: UInt32) -> FlowRecord? {
+        let first = line * Int(RECORDS_PER_LINE)
+        let places = [first + Int(record_way_of(flow.hash))] + (first..<first + Int(RECORDS_PER_LINE)).reversed()
+        return places.lazy.compactMap { FlowRecord(memory.records[$0], line: line, now: now) }
+            .first { $0.fingerprint == flow.fingerprint }
     }
 }

@@ -29,6 +29,7 @@ final class KernelMaps: Sendable {
     let backends: MappedArray<CacheLine>
     let services: MappedArray<CDataplane.service>
     let records: MappedArray<record_line>
+    let recordSpills: MappedArray<CacheLine>
     let filter: MappedArray<UInt64>
     let serviceCounters: MappedArray<counter>
     let backendCounters: MappedArray<counter>
@@ -47,6 +48,7 @@ final class KernelMaps: Sendable {
         backends = try Self.mapped(MAP_BACKENDS, paths)
         services = try Self.mapped(MAP_SERVICES, paths)
         records = try Self.mapped(MAP_RECORDS, paths)
+        recordSpills = try Self.mapped(MAP_RECORD_SPILLS, paths)
         filter = try Self.mapped(MAP_ACCESS_FILTER, paths)
         serviceCounters = try Self.mapped(MAP_SERVICE_COUNTERS, paths)
         backendCounters = try Self.mapped(MAP_BACKEND_COUNTERS, paths)
@@ -68,6 +70,7 @@ final class KernelMaps: Sendable {
             (MAP_SLOTS, slots.count, Int(SLOT_LINES_MAX)), (MAP_LINE_TIMES, lineTimes.count, Int(SLOT_LINES_MAX)),
             (MAP_BACKENDS, backends.count, Int(BACKEND_IDS)), (MAP_SERVICES, services.count, Int(SERVICE_IDS)),
             (MAP_RECORDS, records.count, Int(RECORD_LINES)),
+            (MAP_RECORD_SPILLS, recordSpills.count, Int(SPILL_LINES)),
             (MAP_ACCESS_FILTER, filter.count, Int(ACCESS_FILTER_WORDS)), (MAP_EXPLANATION, explanation.count, 1),
         ]
         for (name, count, wanted) in sizes where count != wanted {
@@ -92,6 +95,7 @@ final class KernelMaps: Sendable {
             backends: backends.base.assumingMemoryBound(to: CDataplane.backend.self),
             services: services.base.assumingMemoryBound(to: CDataplane.service.self),
             records: records.base.assumingMemoryBound(to: UInt64.self),
+            recordSpills: recordSpills.base.assumingMemoryBound(to: UInt64.self),
             filter: filter.base.assumingMemoryBound(to: UInt64.self),
             serviceCounters: serviceCounters.base.assumingMemoryBound(to: counter.self),
             backendCounters: backendCounters.base.assumingMemoryBound(to: counter.self), cpus: cpus, keyed: keyed)

@@ -43,6 +43,8 @@ struct MapMemory {
     let services: UnsafeMutablePointer<CDataplane.service>
     /// Words; a line is 8 of them.
     let records: UnsafeMutablePointer<UInt64>
+    /// Bytes, one a line of records, as words.
+    let recordSpills: UnsafeMutablePointer<UInt64>
     let filter: UnsafeMutablePointer<UInt64>
     /// For each CPU one after the other.
     let serviceCounters: UnsafeMutablePointer<counter>
@@ -92,6 +94,14 @@ struct MapMemory {
             }
         }
         return cleared
+    }
+
+    /// When no record is left, none can have spilled: then the program need not look in two lines any more.
+    func forgetSpills() {
+        guard (0..<Self.recordCount).allSatisfy({ records[$0] == 0 }) else { return }
+        for index in 0..<Int(RECORD_LINES) / MemoryLayout<UInt64>.size where recordSpills[index] != 0 {
+            Self.store(UInt64(0), to: recordSpills + index)
+        }
     }
 }
 

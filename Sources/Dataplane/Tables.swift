@@ -139,7 +139,8 @@ final class Tables {
     ///
     /// - Returns: how many were freed.
     func sweep(now: UInt32) -> Int {
-        memory.clearRecords { record in
+        defer { memory.forgetSpills() }
+        return memory.clearRecords { record in
             let backend = memory.backends[Int(record >> UInt64(RECORD_BACKEND_SHIFT) & UInt64(SLOT_BACKEND_MASK))]
             guard backend.isPresent, !backend.has(BACKEND_RECORDS_VOID), backend.service <= SERVICES_MAX else {
                 return true

@@ -36,10 +36,14 @@ public struct Flow: Hashable, Sendable {
     /// Its slot in a table of this size.
     public func slot(in size: TableSize) -> Int { Int(slot_of(chooser, size.rawValue)) }
 
-    /// The line of the record table that its record lies in.
-    public var recordLine: Int { Self.recordLine(ofHash: hash) }
+    /// The line of the record table where its record is at home, and the one where it lies if its home was full of
+    /// established flows' records.
+    public var recordLines: (home: Int, spill: Int) { Self.recordLines(ofHash: hash) }
 
-    public static func recordLine(ofHash hash: UInt64) -> Int { Int(record_line_of(hash)) }
+    public static func recordLines(ofHash hash: UInt64) -> (home: Int, spill: Int) {
+        let home = record_line_of(hash)
+        return (Int(home), Int(record_spill_line(home, hash)))
+    }
 
     /// What its record is known by within the line.
     public var fingerprint: UInt32 { UInt32(truncatingIfNeeded: hash) }

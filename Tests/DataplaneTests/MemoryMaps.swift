@@ -29,7 +29,7 @@ final class MemoryMaps: KeyedMaps {
             area(4096), area(2 * Int(VIP_LINES) * 64), area(Int(SLOT_LINES_MAX) * 64), area(Int(SLOT_LINES_MAX) * 8),
             area(Int(BACKEND_IDS) * 64), area(Int(SERVICE_IDS) * 64), area(Int(RECORD_LINES) * 64),
             area(Int(ACCESS_FILTER_WORDS) * 8), area(Self.cpus * Int(SERVICE_IDS) * Int(REASON_SLOTS) * 16),
-            area(Self.cpus * Int(BACKEND_IDS) * 16),
+            area(Self.cpus * Int(BACKEND_IDS) * 16), area(Int(RECORD_LINES)),
         ]
         self.areas = zip(areas, sizes).map { ($0, $1) }
         memory = MapMemory(
@@ -40,12 +40,14 @@ final class MemoryMaps: KeyedMaps {
             backends: areas[4].assumingMemoryBound(to: CDataplane.backend.self),
             services: areas[5].assumingMemoryBound(to: CDataplane.service.self),
             records: areas[6].assumingMemoryBound(to: UInt64.self),
+            recordSpills: areas[10].assumingMemoryBound(to: UInt64.self),
             filter: areas[7].assumingMemoryBound(to: UInt64.self),
             serviceCounters: areas[8].assumingMemoryBound(to: counter.self),
             backendCounters: areas[9].assumingMemoryBound(to: counter.self), cpus: Self.cpus, keyed: Nobody())
         memory = MapMemory(
             control: memory.control, vips: memory.vips, slots: memory.slots, lineTimes: memory.lineTimes,
-            backends: memory.backends, services: memory.services, records: memory.records, filter: memory.filter,
+            backends: memory.backends, services: memory.services, records: memory.records,
+            recordSpills: memory.recordSpills, filter: memory.filter,
             serviceCounters: memory.serviceCounters, backendCounters: memory.backendCounters, cpus: Self.cpus,
             keyed: Weak(self))
     }

@@ -63,9 +63,9 @@ extension Stage {
     /// Rewrites a flow's record, if it has one.
     func rewriteRecord(of flow: Flow, _ change: (UInt64) -> UInt64) {
         for way in 0..<Int(RECORDS_PER_LINE) {
-            let record = maps.records.load64(element: flow.recordLine, offset: 8 * way)
+            let record = maps.records.load64(element: flow.recordLines.home, offset: 8 * way)
             guard record != 0, UInt32(truncatingIfNeeded: record) == flow.fingerprint else { continue }
-            maps.records.store64(change(record), element: flow.recordLine, offset: 8 * way)
+            maps.records.store64(change(record), element: flow.recordLines.home, offset: 8 * way)
         }
     }
 

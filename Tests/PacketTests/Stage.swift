@@ -80,6 +80,7 @@ final class Stage {
         Self.clear(maps.backendCounters)
         Self.clear(maps.events)
         Self.clear(maps.records)
+        Self.clear(maps.recordSpills)
         Self.clear(states)
         for key in try fragments.keys(as: FragmentKey.self) { try fragments.delete(key) }
         setVirtual(false)
@@ -187,15 +188,15 @@ extension Stage {
     /// Sampled drops, of all CPUs.
     func events() -> [event] { (0..<maps.events.count).map { maps.events[$0] }.filter { $0.time != 0 } }
 
-    /// The records of a flow's line that are not free.
-    func records(of flow: Flow) -> [UInt64] {
-        let line = maps.records[flow.recordLine]
-        return withUnsafeBytes(of: line) { Array($0.bindMemory(to: UInt64.self)) }.filter { $0 != 0 }
+    /// The records of a line that are not free.
+    func records(line: Int) -> [UInt64] {
+        withUnsafeBytes(of: maps.records[line]) { Array($0.bindMemory(to: UInt64.self)) }.filter { $0 != 0 }
     }
 
     /// The record of a flow, 0 if it has none.
     func record(of flow: Flow) -> UInt64 {
-        records(of: flow).first { UInt32(truncatingIfNeeded: $0) == flow.fingerprint } ?? 0
+        [flow.recordLines.home, flow.recordLines.spill].lazy.flatMap(records(line:))
+            .first { UInt32(truncatingIfNeeded: $0) == flow.fingerprint } ?? 0
     }
 
     /// The line of slots that a flow's slot lies in.

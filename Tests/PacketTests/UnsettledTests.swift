@@ -19,35 +19,40 @@ extension PacketTests {
         }
 
         @Test func `a full line of records gives way by rank`() throws {
-            let stage = try Stage.whole()
-            let packet = try stage.packet(of: "moving", from: "a", to: "d").with(.syn)
-            let flow = try stage.flow(packet, of: "moving")
-            let b = try stage.backend("b", of: "moving").id.rawValue
-            func fill(_ special: UInt64, at way: Int) throws {
-                try stage.reset()
-                for other in 0..<Int(RECORDS_PER_LINE) where other != way {
-                    let record = stage.record(
-                        fingerprint: UInt32(other + 1), backend: b, isEstablished: true, age: 100)
-                    stage.setRecord(record, line: flow.recordLine, way: other)
-                }
-                stage.setRecord(special, line: flow.recordLine, way: way)
-            }
-            // What stands in way 5, and whether its giving way is counted as an eviction.
-            let cases: [(name: String, record: UInt64, isEvicted: Bool)] = [
-                ("a free one", 0, false),
-                ("a void one", stage.record(fingerprint: 99, backend: b, isEstablished: true, age: 3700), false),
-                ("an unfinished handshake", stage.record(fingerprint: 99, backend: b, isEstablished: false), false),
-                ("the oldest flow", stage.record(fingerprint: 99, backend: b, isEstablished: true, age: 900), true),
+            let full = try FullLine()
+            // What stands in way 5.
+            let cases: [(name: String, record: UInt64)] = [
+                ("a free one", 0), ("a void one", full.record(isEstablished: true, age: 3700)),
+                ("an unfinished handshake", full.record(isEstablished: false)),
             ]
-            for (name, record, isEvicted) in cases {
-                try fill(record, at: 5)
-                _ = try stage.run(packet.frame)
-                let new = stage.maps.records.load64(element: flow.recordLine, offset: 40)
-                #expect(UInt32(truncatingIfNeeded: new) == flow.fingerprint, "\(name) does not give way")
-                #expect(stage.records(of: flow).count == 8)
-                let evictions = stage.serviceCounts().filter { $0.reason == REASON_RECORD_EVICTED.rawValue }
-                #expect(evictions.map(\.packets) == (isEvicted ? [1] : []), "\(name): evictions counted")
+            for (name, record) in cases {
+                try full.fill(with: record)
+                try full.connect()
+                #expect(full.fingerprint(line: full.flow.recordLines.home) == full.flow.fingerprint, "\(name) does not give way")
+                #expect(full.evictions() == [], "\(name): evictions counted")
             }
+        }
+
+        @Test func `a flow that finds its line full of established ones is recorded in its spill line`() throws {
+            let full = try FullLine()
+            let old = full.record(isEstablished: true, age: 100)
+            try full.fill(with: old)
+            try full.connect()
+            #expect(full.stage.record(of: full.flow) != 0)
+            #expect(full.stage.records(line: full.flow.recordLines.home).count == Int(RECORDS_PER_LINE))
+            #expect(full.stage.records(line: full.flow.recordLines.spill).count == 1)
+            #expect(full.evictions() == [])
+            // Its next packet finds it there, where a flow without record would go to the slot's previous backend.
+            #expect(try full.run(full.packet.with(.ack)) == REASON_RECORDED)
+        }
+
+        @Test func `with both lines full the oldest flow of them gives way and is counted`() throws {
+            let full = try FullLine()
+            try full.fill(with: full.record(isEstablished: true, age: 900))
+            try full.fillSpillLine()
+            try full.connect()
+            #expect(full.fingerprint(line: full.flow.recordLines.home) == full.flow.fingerprint)
+            #expect(full.evictions() == [1])
         }
 
         @Test func `a dry run in an unsettled slot says all and changes nothing`() throws {
@@ -64,7 +69,7 @@ extension PacketTests {
                 (.syn, record, REASON_RECORDED, "d"),
             ]
             for (flags, record, reason, name) in cases {
-                stage.setRecord(record, line: flow.recordLine, way: 3)
+                stage.setRecord(record, line: flow.recordLines.home, way: 3)
                 let row = Row("", packet.with(flags), .forwarded(reason, to: .named(name)), "moving")
                 var judge = Judge(row, on: stage)
                 try judge.runDryOn()

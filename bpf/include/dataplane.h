@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 
 /* ---- Limits ---------------------------------------------------------------------------------------------------- */
 
@@ -32,8 +32,10 @@
 #define VIP_LINES (1 << VIP_LINE_BITS)	/* a half of the VIP array */
 
 #define RECORDS_PER_LINE 8
-#define RECORD_LINES 65536	/* 524,288 records, 4 MiB */
+#define RECORD_LINES 32768	/* 262,144 records, 2 MiB: what caches keep, see performance.md's random lines */
 #define RECORD_LINE_MASK (RECORD_LINES - 1)
+#define SPILLS_PER_LINE 64
+#define SPILL_LINES (RECORD_LINES / SPILLS_PER_LINE)
 
 #define INTERFACES_MAX 64	/* entries of `control.interfaces`; an interface sits at its index modulo this */
 #define INTERFACE_MASK (INTERFACES_MAX - 1)
@@ -65,6 +67,7 @@
 #define MAP_BACKENDS "backends"		/* ARRAY BACKEND_IDS x struct backend, mmapable */
 #define MAP_SERVICES "services"		/* ARRAY SERVICE_IDS x struct service, mmapable */
 #define MAP_RECORDS "records"		/* ARRAY RECORD_LINES x struct record_line, mmapable */
+#define MAP_RECORD_SPILLS "record_spills"	/* ARRAY SPILL_LINES x struct spill_line, mmapable */
 #define MAP_FRAGMENTS "fragments"	/* LRU_HASH struct fragment_key -> struct fragment */
 #define MAP_ACCESS "access"		/* LPM_TRIE struct access_key -> __u32 ACCESS_* */
 #define MAP_ACCESS_FILTER "access_filter"	/* ARRAY ACCESS_FILTER_WORDS x __u64, mmapable */
@@ -239,7 +242,9 @@ struct backend {
 /* ---- Records --------------------------------------------------------------------------------------------------- */
 /*
  * One 8-byte word a record: fingerprint 0..31, backend 32..46, established 47, age 48..63 (in units of 8 s of the
- * kernel's monotonic clock, modulo 2^16). 0 is free. A flow's line is `flow >> 32` masked, its fingerprint the low half.
+ * kernel's monotonic clock, modulo 2^16). 0 is free. A flow's home line is `flow >> 32` masked, its fingerprint the low
+ * half. A flow that finds its home line full of established ones goes to its spill line: home and fingerprint, exclusive
+ * or, so that both lines of a record follow from one and its fingerprint.
  */
 
 #define RECORD_BACKEND_SHIFT 32
@@ -250,6 +255,11 @@ struct backend {
 
 struct record_line {
 	__u64 records[RECORDS_PER_LINE];
+};
+
+/* A byte a line of records: 1 if a record may have spilled from it. User space clears them when no record is left. */
+struct spill_line {
+	__u8 spilled[SPILLS_PER_LINE];
 };
 
 /*
@@ -453,7 +463,7 @@ static DATAPLANE_INLINE __u64 flow_hash(struct address client, __be16 client_por
 	__u64 hash = seed;
 
 	if (client.halves[0])	/* zero for every IPv4 client */
-		hash = mix(hash ^ client.halves[0]);
+		hash ^= client.halves[0] * (seed | 1);	/* the factor is secret: nobody can make clients of one hash */
 	hash = mix(hash ^ client.halves[1]);
 	return mix(hash ^ ((__u64)client_port << 16 | vip_port));
 }
@@ -479,6 +489,18 @@ static DATAPLANE_INLINE __u32 slot_of(__u64 flow, __u32 table_size)
 static DATAPLANE_INLINE __u32 record_line_of(__u64 flow)
 {
 	return (__u32)(flow >> 32) & RECORD_LINE_MASK;
+}
+
+/* Where in its line a record is looked for first; it lies elsewhere if that place was taken. */
+static DATAPLANE_INLINE __u32 record_way_of(__u64 flow)
+{
+	return (__u32)flow & (RECORDS_PER_LINE - 1);
+}
+
+/* Where a record spills to from this line, and where it is at home if it has spilled to this line. */
+static DATAPLANE_INLINE __u32 record_spill_line(__u32 line, __u64 record)
+{
+	return line ^ ((__u32)record & RECORD_LINE_MASK);
 }
 
 /*
@@ -528,6 +550,7 @@ _Static_assert(sizeof(struct backend) == 64, "a backend is a cache line");
 _Static_assert(__builtin_offsetof(struct backend, source_mac) ==
 	       __builtin_offsetof(struct backend, destination_mac) + sizeof(struct mac), "MACs as on the wire");
 _Static_assert(sizeof(struct record_line) == 64, "a record line is a cache line");
+_Static_assert(sizeof(struct spill_line) == 64, "a spill line is a cache line");
 _Static_assert(sizeof(struct cpu_state) == 64, "a CPU's state is a cache line of its own");
 _Static_assert(sizeof(struct prefix_key) == 20, "no hole in a prefix key");
 _Static_assert(sizeof(struct access_key) == 24, "no hole in an access key");
