@@ -9,7 +9,7 @@ import Testing
 @testable import Admin
 
 /// The server on a real socket.
-@Suite(.timeLimit(.minutes(1))) struct ServerTests {
+@Suite(.timeLimit(.minutes(5))) struct ServerTests {
     private let directory: TemporaryDirectory
     private var path: String { directory.path + "/sluiced.sock" }
     private var client: Client { Client(server: .socket(path)) }

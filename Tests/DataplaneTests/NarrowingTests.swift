@@ -38,7 +38,7 @@ import Testing
         return view
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `a change does not wait for the compiler of a narrower program`() async throws {
         let bench = try Bench()
         let dataplane = try Dataplane(try settings(bench))

@@ -32,7 +32,7 @@ private func first(
     return [:]
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct HealthMonitorTests {
     private func target(_ name: String, _ port: UInt16, fall: Int = 2) -> ProbeTarget {
         let check = HealthCheck(

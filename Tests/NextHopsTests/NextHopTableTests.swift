@@ -57,7 +57,7 @@ private func first(
     return [:]
 }
 
-@Suite(.requires("root", "netns"), .timeLimit(.minutes(1)))
+@Suite(.requires("root", "netns"), .timeLimit(.minutes(5)))
 struct NextHopTableTests {
     private let theirs = MACAddress(bits: 0x0200_0000_0002)
 

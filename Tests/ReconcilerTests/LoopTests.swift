@@ -9,7 +9,7 @@ import Testing
 @testable import Reconciler
 
 /// The loops over a real local store, with a kernel that is a list of orders.
-@Suite(.timeLimit(.minutes(1))) struct LoopTests {
+@Suite(.timeLimit(.minutes(5))) struct LoopTests {
     private let directory: TemporaryDirectory
 
     init() throws { directory = try TemporaryDirectory() }
