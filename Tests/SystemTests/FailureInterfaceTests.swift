@@ -24,18 +24,38 @@ struct FailureInterfaceTests {
             let tally = try await lab.requests(100)
             #expect(tally.failed == 0, "after it came back: \(tally)")
 
-            // Down, under another name, and back: the link follows the interface.
-            try await lab.shell(
-                "ip -n \(lab.name)-edge1 link set eth0 down; ip -n \(lab.name)-edge1 link set eth0 name other")
-            try await until("the daemon misses its name") {
-                try await edge.status().warnings.contains { $0.contains("interface eth0 is not there") }
-            }
-            try await lab.shell(
-                "ip -n \(lab.name)-edge1 link set other name eth0; ip -n \(lab.name)-edge1 link set eth0 up")
-            try await lab.shell("ip -n \(lab.name)-edge1 route add default via 10.2.0.254")
-            try await until("it is attached again") { try await edge.status().interfaces.map(\.mode) == ["native"] }
-            try await until("requests are answered again") { try await lab.vainRequests(1, to: Lab.vip).failed == 0 }
         }
+    }
+
+    @Test func `an interface that is renamed goes on being steered, and its new name is told`() async throws {
+        try await Lab.with { lab in
+            let edge = lab.edge
+            try edge.configure([Self.web])
+            try await edge.start()
+            let program = try await edge.attachedProgram()
+            try await Self.rename("eth0", to: "other", in: lab)
+            try await until("the daemon sees its name") {
+                try await edge.status().warnings.contains { $0.contains("interface eth0 is called other now") }
+            }
+            #expect(try await edge.attachedProgram(on: "other") == program, "the link follows the interface")
+            #expect(try await edge.status().interfaces.map(\.mode) == ["native"])
+            try await until("requests are answered again") { try await lab.vainRequests(1, to: Lab.vip).failed == 0 }
+            let tally = try await lab.requests(60)
+            #expect(tally.failed == 0, "under its new name: \(tally)")
+
+            try await Self.rename("other", to: "eth0", in: lab)
+            try await until("nothing is amiss") { try await edge.status().warnings.isEmpty }
+            #expect(try await edge.attachedProgram() == program)
+        }
+    }
+
+    private static func rename(_ name: String, to new: String, in lab: Lab) async throws {
+        let edge = "ip -n \(lab.name)-edge1"
+        try await lab.shell(
+            """
+            \(edge) link set \(name) down; \(edge) link set \(name) name \(new); \(edge) link set \(new) up
+            \(edge) route add default via 10.2.0.254
+            """)
     }
 
     /// As `tools/lab` had made it.
