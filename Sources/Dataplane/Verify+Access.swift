@@ -6,21 +6,19 @@ import Model
 extension Verify {
     /// The entries of allow and deny lists, and the filter in front of them.
     static func access(_ image: MapImage, _ observed: ObservedImage) -> [Difference] {
-        let missing = image.access.filter { !observed.access.contains($0) }
-        let extra = observed.access.subtracting(image.access)
+        let absent = image.access.filter { !observed.access.contains($0) }
+        let missing = Dictionary(grouping: absent, by: \.service.rawValue)
+        let extra = Dictionary(grouping: observed.access.subtracting(image.access), by: \.service.rawValue)
         let names = Dictionary(image.services.map { ($0.id, $0.name) }) { one, _ in one }
-        let ids = Set((missing + extra).map(\.service.rawValue)).sorted()
-        return ids.map { id in
-            list(
-                names[id] ?? "service id \(id)", missing.filter { $0.service.rawValue == id },
-                extra.filter { $0.service.rawValue == id }.sorted())
+        return Set(missing.keys).union(extra.keys).sorted().map { id in
+            list(names[id] ?? "service id \(id)", missing[id] ?? [], Set(extra[id] ?? []))
         } + filter(image.filter, observed.filter)
     }
 
-    private static func list(_ name: String, _ missing: [AccessEntry], _ extra: [AccessEntry]) -> Difference {
+    private static func list(_ name: String, _ missing: [AccessEntry], _ extra: Set<AccessEntry>) -> Difference {
         let inverted = missing.filter { extra.contains($0.inverted) }
-        let absent = missing.filter { !inverted.contains($0) }
-        let strange = extra.filter { !inverted.contains($0.inverted) }
+        let absent = missing.filter { !extra.contains($0.inverted) }
+        let strange = extra.subtracting(inverted.map(\.inverted)).sorted()
         let parts = [
             words(absent, "not there"), words(inverted, "answered the other way"),
             words(strange, "there, and on no list"),
