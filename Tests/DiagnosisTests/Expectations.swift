@@ -114,3 +114,10 @@ extension Facts {
         vips = []
     }
 }
+
+/// A program on an interface.
+func attached(
+    _ id: UInt32, _ name: String, _ mode: Facts.Interface.Attached.Mode = .native
+) -> Facts.Interface.Attached {
+    Facts.Interface.Attached(mode: mode, programID: id, programName: name)
+}
