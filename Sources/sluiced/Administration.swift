@@ -45,8 +45,8 @@ struct Administration: AdminBackend {
         return .init(
             name: service.name, vip: "\(service.vip)", forwarding: service.forwarding.rawValue,
             tableSize: service.tableSize.rawValue, hash: service.flowKey.rawValue,
-            active: counts[.active] ?? 0, draining: counts[.draining] ?? 0, down: counts[.down] ?? 0, isolated: status.isolated.contains(service.name),
-            settled: !status.unsettled.contains(service.name),
+            active: counts[.active] ?? 0, draining: counts[.draining] ?? 0, down: counts[.down] ?? 0,
+            isolated: status.isolated.contains(service.name), settled: !status.unsettled.contains(service.name),
             notation: "\(Notation(placed, down: status.downIDs(of: placed)))")
     }
 
@@ -121,8 +121,12 @@ struct Administration: AdminBackend {
         } catch let refusal as DrainRefusal {
             let services = await reconciler.status.services
             switch refusal {
-            case .brake:
-                throw Problem("\(refusal)", remedy: "add --force to do it all the same", exitCode: .heldByBrake)
+            case .brake(_, let left, _):
+                let remedy =
+                    left > 0
+                    ? "add --force to do it all the same"
+                    : "the last one always stays: lift another's drain or add a backend first"
+                throw Problem("\(refusal)", remedy: remedy, exitCode: .heldByBrake)
             case .unknownService(let name): throw UnknownName(service: name, among: services)
             case .unknownBackend(let name): throw UnknownName(backend: name, among: services)
             case .notDrained(let name):

@@ -23,16 +23,16 @@ struct Decap: ParsableCommand {
     @Option(name: .shortAndLong, help: "Where tunnels come in; may be given more than once.")
     var interface: [String] = []
 
-    @Option(help: "The balancers' outer source prefixes; tunnels of others are dropped.")
+    @Option(help: .init("The balancers' outer source prefixes; tunnels of others are dropped.", valueName: "prefix"))
     var source: [IPPrefix] = [HostView.defaultSource4, HostView.defaultSource6]
 
-    @Option(help: "Where program and links are pinned.")
+    @Option(help: .init("Where program and links are pinned.", valueName: "directory"))
     var bpfRoot = "/sys/fs/bpf/sluice-decap"
 
-    @Option(help: "The folder of decap.bpf.c or decap.bpf.o.")
+    @Option(help: .init("The folder of decap.bpf.c or decap.bpf.o.", valueName: "directory"))
     var sources = "/usr/share/sluice/bpf"
 
-    @Option(help: "Where the compiled program is kept.")
+    @Option(help: .init("Where the compiled program is kept.", valueName: "directory"))
     var cache = "/var/cache/sluice"
 
     @Flag(help: "Take the program off all interfaces instead.")

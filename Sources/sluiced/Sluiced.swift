@@ -20,7 +20,7 @@ struct Sluiced: AsyncParsableCommand {
 
     /// On the main actor, as its first part must find the process with one thread.
     @MainActor static func main() async {
-        // Before all else: until it is listened to, a reload that is asked for waits and does not end the process.
+        // Before all else: until it is listened to, a reload that is asked for must not end the process.
         Reload.holdBack()
         do {
             var command = try parseAsRoot()
@@ -56,7 +56,8 @@ struct Sluiced: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Run the daemon. What it put into the kernel stays when it ends.")
 
-        @Option(name: .shortAndLong, help: "The host's configuration.", completion: .file())
+        @Option(
+            name: .shortAndLong, help: .init("The host's configuration.", valueName: "file"), completion: .file())
         var config = "/etc/sluice/sluiced.yaml"
 
         /// What needs all of root's power, and giving it up. Capabilities belong to threads, so before the first is begun.

@@ -69,8 +69,24 @@ struct AdminClient {
                 throw Failure(.permission, "\(socket): permission denied", remedy: "be root or a member of its group")
             }
             throw Failure(
-                .unreachable, "sluiced does not answer at \(socket): \(error)",
+                .unreachable, "sluiced does not answer at \(socket): \(Self.cause(error))",
                 remedy: "is it running?  systemctl status sluiced")
         }
     }
+
+    /// In words; the libraries' own are for programmers.
+    private static func cause(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError where error.errnoCode == ENOENT: "there is no socket"
+        case let error as IOError where error.errnoCode == ECONNREFUSED: "nobody listens there any more"
+        case let error as IOError: strerror(error.errnoCode).map { String(cString: $0) } ?? "\(error)"
+        case let error as HTTPClientError where timeouts.contains(error):
+            "no answer within 15 s; it hangs or is stopped"
+        default: "\(error)"
+        }
+    }
+
+    private static let timeouts: [HTTPClientError] = [
+        .deadlineExceeded, .readTimeout, .connectTimeout, .writeTimeout, .getConnectionFromPoolTimeout,
+    ]
 }

@@ -38,7 +38,8 @@ struct BackendCommand: ParsableCommand {
                 return Row(
                     service: name.service, backend: name.backend, id: one.id.rawValue,
                     address: "\(one.backend.address)", port: one.backend.port, weight: one.backend.weight,
-                    state: one.condition(down: state.down).rawValue, slots: shares[one.id] ?? 0, tableSize: placed.service.tableSize.slots,
+                    state: one.condition(down: state.down).rawValue, slots: shares[one.id] ?? 0,
+                    tableSize: placed.service.tableSize.slots,
                     since: one.drainingSince ?? state.kept.down[name],
                     reason: drain.map { "\($0.author): \($0.reason)" })
             }
@@ -100,8 +101,10 @@ struct BackendCommand: ParsableCommand {
 
         @Argument(help: "The service's name.") var service: String
         @Argument(help: "The backend's name, as 'backend list' prints it.") var backend: String
-        @Option(help: "Why; kept beside the drain.") var reason = "by hand"
-        @Option(name: .customLong("for"), help: "Lift it by itself after this time: 30m, 2h.") var time: String?
+        @Option(help: .init("Why; kept beside the drain.", valueName: "text")) var reason = "by hand"
+        @Option(
+            name: .customLong("for"), help: .init("Lift it by itself after this time: 30m, 2h.", valueName: "time"))
+        var time: String?
         @Flag(help: "Also where the service's brake would hold it back.") var force = false
 
         @OptionGroup var options: CommonOptions
@@ -134,7 +137,8 @@ struct BackendCommand: ParsableCommand {
             var enabled: Bool
         }
 
-        static let configuration = CommandConfiguration(abstract: "Lift a drain.")
+        static let configuration = CommandConfiguration(
+            abstract: "Lift a drain: the backend takes new flows again.")
 
         @Argument(help: "The service's name.") var service: String
         @Argument(help: "The backend's name.") var backend: String

@@ -12,7 +12,7 @@ struct CheckCommand: ParsableCommand {
     @Argument(help: "The services document.", completion: .file())
     var file: String
 
-    @Option(name: .shortAndLong, help: "How to print: table or json.")
+    @Option(name: .shortAndLong, help: .init("How to print; JSON keys are stable.", valueName: "format"))
     var output: OutputFormat = .table
 
     func run() throws {

@@ -10,10 +10,12 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
 
 /// What every command takes.
 struct CommonOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "The host's configuration (or SLUICE_CONFIG).", completion: .file())
+    @Option(
+        name: .shortAndLong, help: .init("The host's configuration (or SLUICE_CONFIG).", valueName: "file"),
+        completion: .file())
     var config = ProcessInfo.processInfo.environment["SLUICE_CONFIG"] ?? "/etc/sluice/sluiced.yaml"
 
-    @Option(name: .shortAndLong, help: "How to print: table or json. JSON keys are stable.")
+    @Option(name: .shortAndLong, help: .init("How to print; JSON keys are stable.", valueName: "format"))
     var output: OutputFormat = .table
 
     /// The host's configuration, from which pins and directories are known.

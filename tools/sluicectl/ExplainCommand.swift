@@ -11,13 +11,15 @@ struct ExplainCommand: ParsableCommand {
         commandName: "explain",
         abstract: "Ask the program in the kernel where a packet goes, and why; nothing is changed by asking.")
 
-    @Option(help: "The client's address and port: 198.51.100.7:51234 or [2001:db8::1]:51234.")
+    @Option(
+        help: .init(
+            "The client's address and port: 198.51.100.7:51234 or [2001:db8::1]:51234.", valueName: "address:port"))
     var src: String
 
-    @Option(help: "The VIP: 10.9.9.9:80.")
+    @Option(help: .init("The VIP: 10.9.9.9:80.", valueName: "address:port"))
     var dst: String
 
-    @Option(help: "tcp or udp.")
+    @Option(help: .init("tcp or udp.", valueName: "protocol"))
     var proto = "tcp"
 
     @Flag(help: "A new connection (SYN) instead of a packet of an established one.")

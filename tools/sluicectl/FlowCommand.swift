@@ -14,16 +14,18 @@ struct FlowCommand: ParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Records: only flows in unsettled slots have one. A record holds no address, only a fingerprint.")
 
-        @Option(help: "Look one flow up: the client's address and port, 198.51.100.7:51234.")
+        @Option(
+            help: .init(
+                "Look one flow up: the client's address and port, 198.51.100.7:51234.", valueName: "address:port"))
         var src: String?
 
-        @Option(help: "The VIP it goes to; needed with --src: 10.9.9.9:80.")
+        @Option(help: .init("The VIP it goes to; needed with --src: 10.9.9.9:80.", valueName: "address:port"))
         var dst: String?
 
-        @Option(help: "tcp or udp.")
+        @Option(help: .init("tcp or udp.", valueName: "protocol"))
         var proto = "tcp"
 
-        @Option(help: "At most so many.")
+        @Option(help: .init("At most so many.", valueName: "count"))
         var limit = 100
 
         @OptionGroup var options: CommonOptions

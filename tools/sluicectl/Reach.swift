@@ -9,9 +9,10 @@ import Glibc
 enum Reach {
     /// Throws a `Failure` where a directory is there and not to be looked into.
     static func check(_ directory: String) throws {
-        guard access(directory, R_OK | X_OK) != 0, errno == EACCES else { return }
-        throw denied(directory)
+        if isDenied(directory) { throw denied(directory) }
     }
+
+    static func isDenied(_ directory: String) -> Bool { access(directory, R_OK | X_OK) != 0 && errno == EACCES }
 
     static func denied(_ path: String) -> Failure {
         let words = CommandLine.arguments.dropFirst().joined(separator: " ")

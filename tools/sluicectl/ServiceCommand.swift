@@ -44,7 +44,12 @@ struct ServiceCommand: AsyncParsableCommand {
         /// None where the kernel holds nothing yet.
         private static func rates(_ state: LocalState) async throws -> [ServiceID: Rates.Rate] {
             let kernel: KernelState
-            do { kernel = try Reach.kernel(of: state.host) } catch {
+            do {
+                kernel = try Reach.kernel(of: state.host)
+            } catch let failure as Failure where failure.status == .unreachable {
+                Terminal.error("warning: nothing of this is in the kernel: \(failure)")
+                return [:]
+            } catch {
                 Terminal.error("warning: no counters: \(error)")
                 return [:]
             }

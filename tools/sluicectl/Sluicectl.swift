@@ -18,6 +18,7 @@ struct Sluicectl: AsyncParsableCommand {
             Exit codes: 0 ok, 1 failed, 2 usage, 3 differences found, 4 daemon or store unreachable, 5 not leader or \
             fenced, 6 held back by the brake, 7 permission, 8 the kernel lacks something.
             """,
+        version: Version.text,
         subcommands: [
             CheckCommand.self, ServiceCommand.self, BackendCommand.self, MapCommand.self, ExplainCommand.self,
             FlowCommand.self, StatsCommand.self, DoctorCommand.self, BenchCommand.self, UninstallCommand.self,
@@ -25,6 +26,7 @@ struct Sluicectl: AsyncParsableCommand {
 
     static func main() async {
         do {
+            if let failure = Misspelt.failure(in: Array(CommandLine.arguments.dropFirst())) { throw failure }
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()

@@ -106,6 +106,6 @@ struct StatsCommand: AsyncParsableCommand {
             if watch { cells.append(row.packetsPerSecond.map { Units.count($0) } ?? "-") }
             table.add(cells: cells)
         }
-        Terminal.print(table.text)
+        Terminal.print(rows.isEmpty ? "no packet was counted yet\n" : table.text)
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import BPF
 import Dataplane
 import Documents
 import Glibc
@@ -18,20 +19,34 @@ struct UninstallCommand: AsyncParsableCommand {
 
     func run() async throws {
         let host = try options.host()
+        try Reach.check(host.datapath.bpfRoot)
         let pins = try PinPaths(root: host.datapath.bpfRoot).pins()
         guard !pins.isEmpty else {
-            Terminal.print("\(host.datapath.bpfRoot): nothing is installed\n")
+            try tell("\(host.datapath.bpfRoot): nothing is installed", [])
             return
         }
         guard yes else {
-            Terminal.print(pins.map { "\(host.datapath.bpfRoot)/\($0)\n" }.joined())
+            try tell(pins.map { "\(host.datapath.bpfRoot)/\($0)" }.joined(separator: "\n"), [])
             throw Failure(
                 .failed, "nothing was removed",
                 remedy: "withdraw the VIPs' routes first, then:  sluicectl uninstall --yes")
         }
         let dataplane = try Dataplane(DataplaneSettings(bpfRoot: host.datapath.bpfRoot))
-        _ = try await dataplane.start()
+        do {
+            _ = try await dataplane.start()
+        } catch let error as BPFError where error.errno == EWOULDBLOCK {
+            throw Failure(
+                .failed, "\(host.datapath.bpfRoot): sluiced runs with these pins",
+                remedy: "stop it first:  systemctl stop sluiced")
+        }
         try await dataplane.uninstall()
-        Terminal.print("\(pins.count) pins removed from \(host.datapath.bpfRoot)\n")
+        try tell("\(pins.count) pins removed from \(host.datapath.bpfRoot)", pins)
+    }
+
+    private func tell(_ text: String, _ removed: [String]) throws {
+        switch options.output {
+        case .table: Terminal.print(text + "\n")
+        case .json: try printJSON(["removed": removed])
+        }
     }
 }

@@ -53,7 +53,8 @@ struct HostSurvey {
         let daemon = await DaemonSurvey.ask(options)
         facts.daemon = daemon.facts
         let kept = HostState.look(at: host.directories.state)
-        facts.stateProblems = kept.problems
+        // What may not be looked at is said once, for all.
+        facts.stateProblems = Reach.isDenied(host.directories.state) ? [] : kept.problems
         facts.accepted = kept.publication.map {
             Facts.GenerationMark(epoch: $0.generation.epoch, number: $0.generation.number)
         }
