@@ -1,20 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import Synchronization
 import UnixSignals
 
 /// SIGHUP: read the services document again.
 enum Reload {
-    /// Lets the signal wait until somebody listens. Threads inherit this, so it is done before the second one begins.
+    /// Takes note of the signal until somebody listens: its default is to end the process, which a reload while the daemon
+    /// starts must not do.
     ///
-    /// Its default is to end the process, which a reload while the daemon starts must not do.
+    /// Blocking it would not do: Dispatch unblocks all signals on the main thread.
     static func holdBack() {
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGHUP)
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
+        // Made here, as the handler may do no more than set it.
+        cameEarly.store(false, ordering: .relaxed)
+        signal(SIGHUP) { _ in cameEarly.store(true, ordering: .relaxed) }
     }
 
-    /// Each time it is asked for; those that came before count as one. Dispatch reads blocked signals by signalfd(2).
-    static func requests() async -> UnixSignalsSequence { await UnixSignalsSequence(trapping: .sighup) }
+    /// Calls `body` each time it is asked for, and once if that was before, until cancelled.
+    static func follow(_ body: @Sendable () async -> Void) async {
+        // From here on Dispatch has the signal; what came until now is in the note.
+        let requests = await UnixSignalsSequence(trapping: .sighup)
+        if cameEarly.exchange(false, ordering: .relaxed) { await body() }
+        for await _ in requests { await body() }
+    }
 }
+
+private let cameEarly = Atomic(false)

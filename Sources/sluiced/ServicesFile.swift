@@ -62,7 +62,7 @@ actor ServicesFile {
     }
 
     private func followSignals() async {
-        for await _ in await Reload.requests() {
+        await Reload.follow {
             logger.info("reload asked for", metadata: ["by": "SIGHUP"])
             await reloadAndLog()
         }

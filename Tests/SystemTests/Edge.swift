@@ -57,10 +57,18 @@ struct Edge: Sendable {
     func kill() async throws { try await stop("KILL") }
 
     var isAlive: Bool {
-        guard let process = text("/run/sluice-lab/\(lab)/\(word).pid")?.split(separator: " ").first,
-            let state = text("/proc/\(process)/stat")
-        else { return false }
+        guard let processNumber, let state = text("/proc/\(processNumber)/stat") else { return false }
         return !state.contains(") Z ")
+    }
+
+    /// The number of the daemon's process.
+    func process() throws -> String {
+        guard let processNumber else { throw SystemError("\(name): find the daemon", cause: "it was never started") }
+        return processNumber
+    }
+
+    private var processNumber: String? {
+        text("/run/sluice-lab/\(lab)/\(word).pid")?.split(separator: " ").first.map(String.init)
     }
 
     /// Its generation is applied and no other is on its way.

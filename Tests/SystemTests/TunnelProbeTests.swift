@@ -88,7 +88,7 @@ struct TunnelProbeTests {
         }
     }
 
-    @Test func `where the program cannot be had, checks go to the backends' own addresses, and a warning says so`()
+    @Test func `without the program checks go to the backends' own addresses, until it can be had`()
         async throws
     {
         try await Lab.with { lab in
@@ -107,6 +107,11 @@ struct TunnelProbeTests {
             let warnings = try await lab.edge.status().warnings
             #expect(
                 warnings.contains { $0.hasPrefix("health checks go to the backends' own addresses") }, "\(warnings)")
+
+            // Nothing is applied and no interface changes: it is tried again by itself.
+            try FileManager.default.moveItem(atPath: "\(sources)/elsewhere.c", toPath: "\(sources)/probe.bpf.c")
+            try await until("web2 is down", within: .seconds(60)) { try await down(lab) == expected }
+            try await until("the warning is gone") { try await lab.edge.status().warnings.isEmpty }
         }
     }
 
