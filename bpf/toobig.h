@@ -139,6 +139,8 @@ static __always_inline verdict refuse_too_big(struct xdp_md *ctx, struct control
 	__u32 overhead = overhead_of(backend->forward);
 	__u32 mtu = backend->mtu - overhead;
 
+	/* Else clang 14 asks again what made it NULL, not whether it is, and the verifier does not follow. */
+	asm volatile("" : "+r"(interface));
 	if (packet->length + overhead <= backend->mtu)
 		return GO_ON;
 	if (is_unsegmented(interface, packet) && packet->length + overhead <= IP_LENGTH_MAX)
