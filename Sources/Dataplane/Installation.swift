@@ -105,9 +105,18 @@ final class Installation {
     /// One that can do all that is asked, and all that is in force already.
     private func program(with features: Features) throws(BPFError) -> LoadedProgram {
         if let loaded, loaded.features.isSuperset(of: features) { return loaded }
-        let object = try source.object(with: features.union(loaded?.features ?? []))
+        let features = features.union(loaded?.features ?? [])
+        let object = try source.object(with: features)
         if let note = object.note { notes.append(note) }
-        return try loader.load(object)
+        do {
+            return try loader.load(object)
+        } catch {
+            // What one compiler makes a verifier takes, what another makes of the same it may not.
+            guard !error.verifier.isEmpty, !object.isPrebuilt else { throw error }
+            let general = try source.general(for: features, because: error)
+            if let note = general.note { notes.append(note) }
+            return try loader.load(general)
+        }
     }
 
     /// One atomic update a link; maps and records stay.

@@ -40,13 +40,16 @@ public struct ProgramSource: Sendable {
             return ProgramObject(
                 path: object.path, digest: object.digest, features: features, isPrebuilt: false, note: nil)
         } catch {
-            let general = PrebuiltProgram.serving(supported, in: directory)
-            guard let general, general.features.isSuperset(of: features) else { throw error }
-            return try object(general, because: error)
+            return try general(for: features, because: error)
         }
     }
 
-    private func object(_ prebuilt: PrebuiltProgram, because cause: BPFError) throws(BPFError) -> ProgramObject {
+    /// The prebuilt object that serves on this kernel.
+    ///
+    /// - Parameter cause: why there is no other; it is thrown where there is none prebuilt either.
+    func general(for features: Features, because cause: BPFError) throws(BPFError) -> ProgramObject {
+        let prebuilt = PrebuiltProgram.serving(supported, in: directory)
+        guard let prebuilt, prebuilt.features.isSuperset(of: features) else { throw cause }
         let path = "\(directory)/\(prebuilt.rawValue)"
         do {
             let digest = Digest.sha256hex(try AtomicFile.read(path))
