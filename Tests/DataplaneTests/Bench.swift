@@ -17,9 +17,8 @@ struct Bench: Sendable {
     }
 
     var settings: DataplaneSettings {
-        // Compiled objects are found again by their digest: one cache for all tests and runs.
         DataplaneSettings(
-            bpfRoot: pins.path, cache: "\(RepositoryRoot.path)/.build/bpf-cache", sources: "\(RepositoryRoot.path)/bpf")
+            bpfRoot: pins.path, cache: RepositoryRoot.objectCache, sources: "\(RepositoryRoot.path)/bpf")
     }
 
     func started(_ settings: DataplaneSettings? = nil) throws -> Installation {

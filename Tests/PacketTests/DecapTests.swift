@@ -55,9 +55,8 @@ final class DecapStage {
     private let poison: Poison
 
     init() throws {
-        let cache = try TemporaryDirectory()
         let source = RepositoryRoot.path + "/bpf/decap.bpf.c"
-        object = try Object(path: try Compiler(cache: cache.path).compile(source: source).path)
+        object = try Object(path: try Compiler(cache: RepositoryRoot.objectCache).compile(source: source).path)
         try object.load()
         let sources = try object.map(MAP_DECAP_SOURCES)
         for prefix in [HostView.defaultSource4, HostView.defaultSource6] {

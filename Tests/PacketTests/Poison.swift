@@ -16,7 +16,7 @@ struct Poison {
     init(before program: Program, fragments: Bool) throws {
         let directory = try TemporaryDirectory()
         let path = try directory.write(Self.source, to: "poison.bpf.c")
-        object = try Object(path: Compiler(cache: directory.path + "/cache").compile(source: path).path)
+        object = try Object(path: Compiler(cache: RepositoryRoot.objectCache).compile(source: path).path)
         if fragments {
             for name in object.programNames { try object.allowFragments(in: name) }
         }

@@ -30,7 +30,7 @@ final class Stage {
         let paths = PinPaths(root: pins.path)
         try paths.make()
         let source = ProgramSource(
-            directory: RepositoryRoot.path + "/bpf", cache: try Self.cache.get().path, kernel: Self.kernel)
+            directory: RepositoryRoot.path + "/bpf", cache: RepositoryRoot.objectCache, kernel: Self.kernel)
         let loader = Loader(paths: paths, cpus: try Map.possibleCPUs())
         let loaded = try loader.load(try source.object(with: features))
         tables = try Tables(paths)
@@ -46,8 +46,6 @@ final class Stage {
         try tables.finish()
     }
 
-    /// Of objects: stages with the same features differ in their maps only.
-    private static let cache = Result { try TemporaryDirectory() }
     @MainActor private static var kept: [[NetworkInterface]: Stage] = [:]
 
     /// The program with all that this kernel takes; one for all tests, as the kernel takes seconds to verify it.

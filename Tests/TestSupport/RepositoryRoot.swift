@@ -7,4 +7,7 @@ public enum RepositoryRoot {
         let parts = #filePath.split(separator: "/", omittingEmptySubsequences: false)
         return parts.dropLast(3).joined(separator: "/")
     }()
+
+    /// Compiled programs of the kernel's, found again by their digest: one cache for all tests and runs.
+    public static let objectCache = path + "/.build/bpf-cache"
 }
