@@ -14,7 +14,7 @@ struct InstallTests {
     private func install(in folder: String, _ options: String...) async throws -> String {
         let tree = "\(folder)/installed"
         try await Command.run(
-            [Lab.tools + "/install", "--destdir", tree, "--products", Lab.products] + options, within: 120)
+            [Lab.tools + "/install", "--destdir", tree, "--products", Lab.products] + options, within: 300)
         return tree
     }
 
