@@ -74,7 +74,7 @@ struct DrainTests {
             try await lab.run(
                 "router", "ip", "neigh", "add", "198.51.100.8", "lladdr", "02:00:00:00:01:07", "dev", "client")
 
-            let text = try await lab.run("client", Lab.tools + "/lab-traffic", "split", Lab.vip, "--count", "200")
+            let text = try await lab.run("client", Lab.tools + "/lab-handshakes", Lab.vip, "--count", "200")
             let tally = try JSON.read(text, as: Tally.self)
 
             #expect(tally.failed == 0, "\(tally)")
