@@ -184,8 +184,8 @@ start_servers() {
         udp_echo "$web"
     done
     for web in $(webs); do
-        await 5 test -s "$RUN/$web/nginx.pid" || server_failed nginx "$web"
-        await 5 test -s "$RUN/$web/echo.ready" || server_failed echo "$web"
+        await 30 test -s "$RUN/$web/nginx.pid" || server_failed nginx "$web"
+        await 30 test -s "$RUN/$web/echo.ready" || server_failed echo "$web"
     done
 }
 

@@ -91,7 +91,7 @@ enum JSON {
 
 /// Waits until the condition holds, looking every 50 ms; throws with `what` after the deadline.
 func until(
-    _ what: String, within limit: Duration = .seconds(20), _ condition: () async throws -> Bool
+    _ what: String, within limit: Duration = .seconds(60), _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + limit
     while try await !condition() {

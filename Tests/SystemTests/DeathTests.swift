@@ -18,6 +18,7 @@ struct DeathTests {
             try await lab.stop("nginx-web2")
             let ended = Date().timeIntervalSince1970
             try await until("web2 is down") { try await lab.edge.backends()["web2"]?.state == "down" }
+            let seen = Date().timeIntervalSince1970
             let fresh = try await lab.requests(500)
             let tally = try await stream.finish()
 
@@ -25,8 +26,10 @@ struct DeathTests {
             #expect(fresh.backends["web2"] == nil, "\(fresh)")
             #expect(tally.failed > 0, "the death was not noticed at all: \(tally)")
             let last = tally.failures.map(\.at).max() ?? death
-            // Three probes of 200 ms apart, the last one's limit of 200 ms, and the way to the kernel.
-            #expect(last - ended < 2, "new flows failed for \(last - ended) s")
+            // Three probes 200 ms apart, the last one's limit of 200 ms, and the way to the kernel: 1 s, on an idle host.
+            #expect(seen - ended < 5, "the probes took \(seen - ended) s")
+            // A client that is kept waiting for a CPU counts a failure later than it was.
+            #expect(last - seen < 1, "new flows failed for \(last - seen) s after that")
             #expect(tally.failures.allSatisfy { $0.at >= death })
             for failure in tally.failures.prefix(5) {
                 let explanation = try await lab.edge.explain(port: failure.port)

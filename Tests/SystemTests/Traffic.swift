@@ -82,7 +82,7 @@ extension Lab {
         try await start(
             "client", word,
             [Self.script, "hold", vip, "--connections", "\(connections)", "--pause", "\(pause)"])
-        try await until("\(connections) connections are open", within: .seconds(30)) {
+        try await until("\(connections) connections are open", within: .seconds(60)) {
             try log(word).contains("holding ")
         }
         guard try log(word).contains("holding \(connections)\n") else {
