@@ -30,6 +30,14 @@ struct QuickstartTests {
         }
     }
 
+    @Test func `a folder without the programs is named before anything is done`() async throws {
+        let output = try await Command.output(
+            [Lab.tools + "/quickstart"], environment: ["SLUICE_PRODUCTS": "/nonexistent/folder"])
+        #expect(output.status == 1)
+        #expect(
+            output.errors == "quickstart: SLUICE_PRODUCTS names /nonexistent/folder, and there is no sluiced in it\n")
+    }
+
     /// An edge with the README's own documents: its looking commands end well there, its scripts exist, its files too.
     @Test func `all that the README tells to type can be typed`() async throws {
         let readme = try Readme()
