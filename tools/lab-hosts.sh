@@ -8,7 +8,7 @@
 #   network   IPv4             IPv6              MAC                 members
 #   client    198.51.100.0/24  2001:db8:1::/64   02:00:00:00:01:xx   client .7, router .254
 #   front     10.2.0.0/24      2001:db8:2::/64   02:00:00:00:02:xx   edge1 .11 .., router .254
-#   back      10.3.0.0/24      2001:db8:3::/64   02:00:00:00:03:xx   web1 .21 .., router .254; edge1 .11 .. unless routed
+#   back      10.3.0.0/24      2001:db8:3::/64   02:00:00:00:03:xx   web1 .21 .., router .254; unless routed, edge1 .11
 
 VIPS4=10.9.9.0/24
 VIPS6=2001:db8:9::/64

@@ -26,7 +26,7 @@ struct DeathTests {
             #expect(fresh.backends["web2"] == nil, "\(fresh)")
             #expect(tally.failed > 0, "the death was not noticed at all: \(tally)")
             let last = tally.failures.map(\.at).max() ?? death
-            // Three probes 200 ms apart, the last one's limit of 200 ms, and the way to the kernel: 1 s, on an idle host.
+            // Three probes 200 ms apart, the last one's limit of 200 ms, the way to the kernel: 1 s on an idle host.
             #expect(seen - ended < 5, "the probes took \(seen - ended) s")
             // A client that is kept waiting for a CPU counts a failure later than it was.
             #expect(last - seen < 1, "new flows failed for \(last - seen) s after that")
