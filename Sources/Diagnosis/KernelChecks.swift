@@ -14,7 +14,8 @@ struct KernelChecks {
 
     private var notRoot: Finding {
         Finding(
-            .permission, .warning, "permission", "not root: kernel features, pins and programs were not looked at",
+            .permission, .warning, "permission",
+            "not root: kernel features, pins, programs and state were not looked at",
             remedy: ["sudo sluicectl doctor"])
     }
 

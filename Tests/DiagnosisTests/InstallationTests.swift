@@ -62,7 +62,7 @@ import Testing
                 $0.isRoot = false
                 $0.kernel = .unknown("not root")
             },
-            "WARN  permission: not root: kernel features, pins and programs were not looked at",
+            "WARN  permission: not root: kernel features, pins, programs and state were not looked at",
             "      sudo sluicectl doctor"),
     ]
 
