@@ -64,7 +64,7 @@ struct FullMapTests {
             #expect(try await edge.unsettled() > 1000)
             try await edge.fillRecords(age: 300)
             let full = try await edge.ctl("flow", "list", "--limit", "1")
-            #expect(full.contains("524287 more"), "\(full)")
+            #expect(full.contains("262143 more"), "\(full)")
 
             let held = try await lab.hold(100, pause: 0.2)
             let stream = try await lab.stream()
@@ -90,12 +90,12 @@ extension Edge {
             import ctypes, mmap, platform, struct
             used = (\(now) - \(age) >> 3) & 0xffff
             line = struct.pack("=8Q", *(0xf0000000 + way | \(id) << 32 | 1 << 47 | used << 48 for way in range(8)))
-            path = ctypes.create_string_buffer(b"\(pins)/maps/records_v1")
+            path = ctypes.create_string_buffer(b"\(pins)/maps/records_v2")
             request = struct.pack("=QII", ctypes.addressof(path), 0, 0)
             number = {"x86_64": 321, "aarch64": 280}[platform.machine()]
             map = ctypes.CDLL(None, use_errno=True).syscall(number, 7, request, len(request))
             assert map >= 0, ctypes.get_errno()
-            mmap.mmap(map, 65536 * len(line))[:] = line * 65536
+            mmap.mmap(map, 32768 * len(line))[:] = line * 32768
             """
         try await Command.run(["python3", "-c", script])
     }

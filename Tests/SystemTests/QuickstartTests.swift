@@ -76,7 +76,7 @@ struct QuickstartTests {
             output = try await Command.output(["\(RepositoryRoot.path)/\(words[0])", "--help"])
             let spoken = words.dropFirst().filter { output.text.contains($0) }
             #expect(output.status == 0 && spoken == Array(words.dropFirst()), "\(command): \(output)")
-        case "install", "cp", "swift", "systemctl":
+        case "install", "cp", "swift", "systemctl", "systemd-sysusers":
             for word in words where word.hasPrefix("bpf") || word.hasPrefix("tools/") {
                 #expect(FileManager.default.fileExists(atPath: "\(RepositoryRoot.path)/\(word)"), "\(command)")
             }
