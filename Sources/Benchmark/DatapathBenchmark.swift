@@ -45,8 +45,22 @@ public struct DatapathBenchmark: Sendable {
                     try PacketCase.all.filter { $0.scene == scene }.map { try measure($0, stage, driver) }
                 }
             }
-            return measures
+            return measures + [try memory(driver)]
         }
+    }
+
+    /// What the figures of unsettled slots must be read beside.
+    private func memory(_ driver: Driver) throws -> Measure {
+        let frame = driver.prepare(.ipv4(Scene.web))
+        _ = try driver.run(driver.line, on: frame, repeats: 2 * Int(RECORD_LINES))
+        var rounds: [Round] = []
+        for _ in 0..<settings.rounds {
+            rounds.append(try round(of: driver.line, driver, frame, repeats: min(settings.repeats, 1_000_000)))
+        }
+        guard let round = rounds.median else { throw BenchmarkError("memory", cause: "no rounds") }
+        return Measure(
+            name: "a line at random of 2 MiB of memory", net: rounded(round.net), limit: rounded(round.limitNet),
+            ratio: rounded(round.ratio), bound: nil)
     }
 
     private func measure(_ packets: PacketCase, _ stage: Stage, _ driver: Driver) throws -> Measure {

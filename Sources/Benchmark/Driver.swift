@@ -12,6 +12,8 @@ struct Driver: Sendable {
     let nothing: Program
     /// Makes room and writes an outer IPv4 header: the limit.
     let limit: Program
+    /// Reads one line at random of as much memory as the record table is.
+    let line: Program
     /// For live frames: sends them into the far end.
     let generate: Program
     /// For live frames: takes them where they come back.
@@ -36,6 +38,7 @@ struct Driver: Sendable {
         driver = try object.program("bench")
         nothing = try object.program("limit_pass")
         limit = try object.program("limit_encap")
+        line = try object.program("limit_line")
         generate = try object.program("live_generate")
         sink = try object.program("live_sink")
     }

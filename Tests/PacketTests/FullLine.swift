@@ -36,7 +36,9 @@ import Model
     }
 
     func fillSpillLine() throws {
-        for other in 0..<Int(RECORDS_PER_LINE) { stage.setRecord(young(other), line: flow.recordLines.spill, way: other) }
+        for other in 0..<Int(RECORDS_PER_LINE) {
+            stage.setRecord(young(other), line: flow.recordLines.spill, way: other)
+        }
     }
 
     private func young(_ number: Int) -> UInt64 {
