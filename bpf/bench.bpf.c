@@ -118,7 +118,7 @@ ENTRY int limit_line(struct xdp_md *ctx __attribute__((unused)))
 
 	if (!settings)
 		return XDP_ABORTED;
-	line = element(&bench_lines, (__u32)settings->packets++ * FLOW_STEP & RECORD_LINE_MASK);
+	line = element(&bench_lines, (__u32)mix(settings->packets++) & RECORD_LINE_MASK);	/* no prefetcher's pattern */
 	return line && READ_ONCE(line->records[0]) ? XDP_DROP : XDP_TX;
 }
 

@@ -49,6 +49,8 @@ public struct DatapathBenchmark: Sendable {
         }
     }
 
+    static let memoryCase = "a line at random of 2 MiB of memory"
+
     /// What the figures of unsettled slots must be read beside.
     private func memory(_ driver: Driver) throws -> Measure {
         let frame = driver.prepare(.ipv4(Scene.web))
@@ -59,7 +61,7 @@ public struct DatapathBenchmark: Sendable {
         }
         guard let round = rounds.median else { throw BenchmarkError("memory", cause: "no rounds") }
         return Measure(
-            name: "a line at random of 2 MiB of memory", net: rounded(round.net), limit: rounded(round.limitNet),
+            name: Self.memoryCase, net: rounded(round.net), limit: rounded(round.limitNet),
             ratio: rounded(round.ratio), bound: nil)
     }
 

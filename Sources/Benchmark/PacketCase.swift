@@ -29,8 +29,8 @@ extension PacketCase {
             name: "131,072 settled flows of one VIP", scene: .ipv4, traffic: manyFlows(Scene.web), bound: 3,
             reason: REASON_SETTLED),
         PacketCase(
-            name: "1,048,576 flows over 128 services", scene: .ipv4, traffic: manyServices(train: 1 << 13), bound: 4,
-            reason: REASON_SETTLED),
+            name: "1,048,576 flows over 128 services, in trains of 8,192", scene: .ipv4,
+            traffic: manyServices(train: 1 << 13), bound: 4, reason: REASON_SETTLED),
         // The tables of 128 services are larger than what caches keep: the memory's latency alone passes the bound.
         PacketCase(
             name: "the same, each packet another service", scene: .ipv4, traffic: manyServices(train: 1),

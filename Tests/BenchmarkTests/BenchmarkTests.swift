@@ -20,7 +20,7 @@ import Testing
             measures.map(\.name)
                 == Scene.allCases.flatMap { scene in
                     PacketCase.all.filter { $0.scene == scene }.map(\.name)
-                })
+                } + [DatapathBenchmark.memoryCase])
         #expect(measures.allSatisfy { $0.limit > 0 && $0.ratio.isFinite })
         #expect(measures.compactMap(\.bound).sorted() == [1, 2.4, 2.5, 2.5, 3, 3, 3, 3.5, 4, 4.5, 5, 10])
         #expect(access(ScratchPins.root, F_OK) != 0)
