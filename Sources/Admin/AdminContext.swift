@@ -75,6 +75,8 @@ struct ProblemAnswers<Context: RequestContext>: RouterMiddleware {
             return try Response(problem, status: problem.status)
         } catch let unknown as UnknownName {
             return try Response(unknown.problem, status: .notFound)
+        } catch let bad as BadDocument {
+            return try Response(bad.problem, status: .unprocessableContent)
         } catch let error as HTTPError {
             let problem = Problem(
                 "\(request.method) \(request.uri.path): \(error.body ?? error.status.reasonPhrase)",

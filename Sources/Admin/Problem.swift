@@ -16,6 +16,17 @@ public struct Problem: Error, Codable, Hashable, Sendable, CustomStringConvertib
     public var description: String { remedy.isEmpty ? error : "\(error); \(remedy)" }
 }
 
+/// A document that does not pass its check.
+public struct BadDocument: Error, Hashable, Sendable, CustomStringConvertible {
+    public let problem: Problem
+
+    public init(_ error: String, remedy: String) {
+        problem = Problem(error, remedy: remedy, exitCode: .badDocument)
+    }
+
+    public var description: String { problem.description }
+}
+
 /// A service, a backend or a drain that is asked for and is not there.
 public struct UnknownName: Error, Hashable, Sendable, CustomStringConvertible {
     public let problem: Problem

@@ -6,12 +6,15 @@ public struct StateError: Error, Hashable, CustomStringConvertible {
     public let path: String
     public let cause: String
     public let remedy: String?
+    /// The system's error number, or the one that it would have given.
+    public let errno: Int32?
 
-    init(_ operation: String, _ path: String, _ cause: String, remedy: String? = nil) {
+    init(_ operation: String, _ path: String, _ cause: String, remedy: String? = nil, errno: Int32? = nil) {
         self.operation = operation
         self.path = path
         self.cause = cause
         self.remedy = remedy
+        self.errno = errno
     }
 
     public var description: String {

@@ -16,7 +16,7 @@ enum StateFolder {
         guard status.st_mode & 0o022 == 0 else {
             throw StateError(
                 "open", path, "others may write to it (mode 0\(String(status.st_mode & 0o777, radix: 8)))",
-                remedy: "chmod go-w \(path)")
+                remedy: "chmod go-w \(path)", errno: EPERM)
         }
     }
 
@@ -38,6 +38,7 @@ enum StateFolder {
     }
 
     private static func failure(_ operation: String, _ path: String) -> StateError {
-        StateError(operation, path, String(cString: strerror(errno)))
+        let code = errno
+        return StateError(operation, path, String(cString: strerror(code)), errno: code)
     }
 }

@@ -103,9 +103,9 @@ struct Administration: AdminBackend {
         do {
             return try await file.reload()
         } catch let problems as Problems {
-            throw Problem("\(problems)", remedy: "what was running goes on", exitCode: .usage)
+            throw BadDocument("\(problems)", remedy: "what was running goes on")
         } catch let error as ValidationError {
-            throw Problem("\(error)", remedy: "what was running goes on", exitCode: .usage)
+            throw BadDocument("\(error)", remedy: "what was running goes on")
         }
     }
 

@@ -3,6 +3,7 @@
 import Admin
 import BPF
 import EventLoop
+import Reconciler
 import Storage
 
 /// What kept the daemon from starting or going on, in one line.
@@ -33,6 +34,7 @@ struct StartFailure: Error, CustomStringConvertible {
         case let problem as Problem: problem.exitCode
         case let error as BPFError: ExitCode(systemError: error.errno)
         case let error as StorageError: ExitCode(systemError: error.errno)
+        case let error as StateError: ExitCode(systemError: error.errno)
         case let error as EventLoopError: ExitCode(systemError: error.errno)
         case let failure as Privileges.Failure: failure.code
         default: nil

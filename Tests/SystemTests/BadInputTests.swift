@@ -95,6 +95,7 @@ struct BadInputTests {
         #expect(check.errors.contains("; nothing was changed"), "\(row.name): \(check)")
         let answer = try await edge.reloadAnswer()
         #expect(answer.contains(row.line), "\(row.name): \(answer.prefix(500))")
+        #expect(answer.contains(#""exitCode":1"#), "\(row.name): \(answer.prefix(500))")
         let status = try await edge.status()
         #expect(status.problems.contains { $0.contains(row.line) }, "\(row.name): \(status.problems)")
     }
@@ -113,7 +114,7 @@ struct BadInputTests {
         #expect(check.status == 1 && check.errors.contains("cannot be read"), "\(check)")
     }
 
-    @Test func `a bad host document keeps the daemon from starting, with its place and status 2`() async throws {
+    @Test func `a bad host document keeps the daemon from starting, with its place and status 1`() async throws {
         try await Lab.with(backends: 1) { lab in
             let edge = lab.edge
             let rows: [(old: String, new: String, line: String)] = [
@@ -130,10 +131,10 @@ struct BadInputTests {
                 try edge.configure([Service(backends: Service.webs(1))])
                 try edge.edit(replacing: row.old, with: row.new)
                 let refused = try await edge.daemon()
-                #expect(refused.status == 2 && refused.errors.contains(row.line), "\(row.new): \(refused)")
+                #expect(refused.status == 1 && refused.errors.contains(row.line), "\(row.new): \(refused)")
             }
             let missing = try await edge.daemon(config: "\(edge.folder)/none.yaml")
-            #expect(missing.status == 2 && missing.errors.contains("none.yaml: cannot be read"), "\(missing)")
+            #expect(missing.status == 1 && missing.errors.contains("none.yaml: cannot be read"), "\(missing)")
             let misused = try await edge.output(["check"])
             #expect(misused.status == 2 && misused.errors.contains("Usage: sluicectl check"), "\(misused)")
             #expect(try await edge.attachedProgram() == nil)

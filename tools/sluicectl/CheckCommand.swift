@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Documents
+import Glibc
 import Model
 
 /// `sluicectl check FILE`: reads a services document as the daemon would.
@@ -16,9 +17,10 @@ struct CheckCommand: ParsableCommand {
     var output: OutputFormat = .table
 
     func run() throws {
+        if access(file, R_OK) != 0, errno == EACCES { throw Reach.denied(file) }
         let document = try ServicesDocument.load(path: file)
         for warning in document.warnings { Terminal.error(warning.description) }
-        if let error = ValidationError(document.desired.problems) { throw Failure(.failed, error.description) }
+        if let error = ValidationError(document.desired.problems) { throw Failure(.badDocument, error.description) }
         let backends = document.desired.entries.reduce(0) { $0 + $1.backends.count }
         switch output {
         case .table:

@@ -26,7 +26,7 @@ struct CommonOptions: ParsableArguments {
             if access(config, R_OK) != 0, errno == EACCES { throw Reach.denied(config) }
             let isMissing = access(config, F_OK) != 0
             throw Failure(
-                .usage, error.description,
+                .badDocument, error.description,
                 remedy: isMissing ? "name the daemon's with --config FILE, or in SLUICE_CONFIG" : "")
         }
     }

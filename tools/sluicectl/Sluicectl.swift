@@ -48,7 +48,7 @@ struct Sluicectl: AsyncParsableCommand {
             Terminal.error(problems.description)
             Terminal.error(
                 "\(problems.list.count) \(problems.list.count == 1 ? "error" : "errors"); nothing was changed")
-            Glibc.exit(Admin.ExitCode.failed.rawValue)
+            Glibc.exit(Admin.ExitCode.badDocument.rawValue)
         case let failure as BPFError:
             Terminal.error(failure.description)
             Glibc.exit(Admin.ExitCode(systemError: failure.errno).rawValue)
