@@ -10,17 +10,13 @@ import Glibc
 /// first task or thread; what needs more (mounting bpffs, raising the limit of locked memory) is done before.
 enum Privileges {
     /// Raw values are the kernel's numbers.
-    enum Capability: Int32, Hashable, CaseIterable {
+    enum Capability: Int32, Hashable {
         /// The group of the admin socket.
         case chown = 0
-        case netBindService = 10
         /// Attaching XDP, netlink.
         case netAdmin = 12
         /// Probes through the tunnel.
         case netRaw = 13
-        /// Reading maps and programs by their ids.
-        case sysAdmin = 21
-        case sysResource = 24
         /// Pointer arithmetic in programs.
         case perfmon = 38
         /// Programs and maps.

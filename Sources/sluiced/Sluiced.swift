@@ -13,18 +13,20 @@ struct Sluiced: AsyncParsableCommand {
         discussion: """
             SIGHUP has it read the services document at once; it also sees by itself when the file changes. SIGTERM ends \
             it: program, maps and links stay in the kernel, packets go on, and the next start adopts them.
-            Exit codes: 0 ended as it was told to, 1 failed, 2 usage or configuration, 4 store unreachable, 7 permission, \
-            8 the kernel lacks something.
+            Exit codes: 0 ended as it was told to, 1 failed, 2 usage, 4 store unreachable, 7 permission, 8 the kernel lacks \
+            something.
             """,
         version: Version.text, subcommands: [Run.self, Decap.self], defaultSubcommand: Run.self)
 
     /// On the main actor, as its first part must find the process with one thread.
     @MainActor static func main() async {
-        // Before all else: until it is listened to, a reload that is asked for must not end the process.
-        Reload.holdBack()
         do {
             var command = try parseAsRoot()
-            if let daemon = command as? Run { try daemon.prepare() }
+            if let daemon = command as? Run {
+                // Before all else: until it is listened to, a reload that is asked for must not end the process.
+                Reload.holdBack()
+                try daemon.prepare()
+            }
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -39,7 +41,7 @@ struct Sluiced: AsyncParsableCommand {
     private static func end(with error: any Error) -> Never {
         if let problems = error as? Problems {
             let count = "\(problems.list.count) \(problems.list.count == 1 ? "error" : "errors")"
-            leave("\(problems)\n\(count); nothing was changed", .usage)
+            leave("\(problems)\n\(count); nothing was changed", .badDocument)
         }
         if let failure = StartFailure(error) { leave(failure.description, failure.code) }
         if exitCode(for: error) == .validationFailure { leave(fullMessage(for: error), .usage) }

@@ -27,6 +27,28 @@ struct StartTests {
         return UInt64(mask, radix: 16).map { $0 & 1 == 1 } ?? false
     }
 
+    @Test func `the capabilities that the systemd unit leaves are enough to start and steer`() async throws {
+        let unit = try String(contentsOfFile: "\(Lab.tools)/packaging/sluiced.service", encoding: .utf8)
+        let granted = try #require(unit.firstMatch(of: #/\nCapabilityBoundingSet=(.+)\n/#)?.output.1)
+        let set = granted.split(separator: " ").map { $0.lowercased().replacing("cap_", with: "+") }
+        try await Lab.with(backends: 1) { lab in
+            let edge = lab.edge
+            let health = "{ http: { path: /healthz }, interval: 200ms, timeout: 200ms, through-tunnel: true }"
+            try edge.configure([Service(backends: Service.webs(1), health: health)])
+            try await lab.start(
+                edge.name, "sluiced-\(edge.name)",
+                ["setpriv", "--bounding-set", "-all,\(set.joined(separator: ","))", "\(Lab.products)/sluiced"]
+                    + ["--config", "\(edge.folder)/sluiced.yaml"])
+            try await until("it is ready") {
+                guard edge.isAlive else { throw SystemError("start sluiced", cause: edge.lastWords) }
+                return try await edge.isReady
+            }
+            let tally = try await lab.requests(20)
+            #expect(tally.failed == 0, "\(tally)")
+            #expect(try await edge.status().warnings == [])
+        }
+    }
+
     @Test func `what keeps the program from its work has its exit code`() async throws {
         let program = "\(Lab.products)/sluiced"
         let nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
@@ -34,7 +56,7 @@ struct StartTests {
             (nobody + [program], 7, "needs root to begin with"),
             (nobody + [program, "decap", "-i", "lo"], 7, "needs root to begin with"),
             ([program, "--confg", "x"], 2, "Did you mean '--config'?"),
-            ([program, "--config", "/nowhere.yaml"], 2, "/nowhere.yaml: cannot be read"),
+            ([program, "--config", "/nowhere.yaml"], 1, "/nowhere.yaml: cannot be read"),
             ([program, "decap", "-i", "nowhere0"], 2, "there is no interface nowhere0"),
             ([program, "decap"], 2, "name the interfaces where tunnels come in"),
         ]
