@@ -16,6 +16,20 @@ die() {
     exit "${2:-1}"
 }
 
+# scratch: makes a folder, SCRATCH, that goes when the script ends. To be called once, not in a subshell.
+scratch() {
+    SCRATCH=$(mktemp -d)
+    trap 'rm -rf "$SCRATCH"' EXIT
+}
+
+# die_showing LOG MESSAGE: dies, and keeps a file of SCRATCH, whose name it says.
+die_showing() {
+    local kept
+    kept=$(mktemp --suffix=.log)
+    cp "$1" "$kept"
+    die "$2; all that was said is in $kept"
+}
+
 # need COMMAND...: names all that is missing, and how to get it.
 need() {
     local command missing=()
