@@ -53,6 +53,8 @@ struct ToolTests {
                 (["backend", "drain", "web", "wbe1"], "service 'web' has no backend 'wbe1'; did you mean 'web1'?", 1),
                 (["backend", "enable", "web", "web1"], "web/web1 is not drained by a person", 1),
                 (["sevice", "list"], "there is no 'sluicectl sevice'; did you mean 'service'?", 2),
+                (["flow", "list", "--limit", "0"], "Error: --limit: 0 is no number of records", 2),
+                (["flow", "list", "--limit=-1"], "Error: --limit: -1 is no number of records", 2),
                 (["map", "verfy"], "there is no 'sluicectl map verfy'; did you mean 'verify'?", 2),
             ]
             for (words, line, status) in rows {

@@ -30,6 +30,10 @@ struct FlowCommand: ParsableCommand {
 
         @OptionGroup var options: CommonOptions
 
+        func validate() throws {
+            guard limit > 0 else { throw ValidationError("--limit: \(limit) is no number of records; 1 is the least") }
+        }
+
         func run() throws {
             let state = try LocalState(options)
             let kernel = try Reach.kernel(of: state.host)
