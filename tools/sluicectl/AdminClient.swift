@@ -51,12 +51,18 @@ struct AdminClient {
         }
         let (status, data) = try await exchange(request)
         guard (200...299).contains(status) else {
-            // No problem in it: then it was not a daemon of ours that answered.
-            let problem = try? JSONDecoder().decode(Admin.Problem.self, from: data)
-            if let problem { throw Failure(problem) }
-            throw Failure(.failed, "the daemon answered \(status) to \(method) \(path)")
+            throw Self.failure(status, data, asked: "\(method) \(path)")
         }
         return data
+    }
+
+    private static func failure(_ status: Int, _ body: Data, asked request: String) -> Failure {
+        do {
+            return Failure(try JSONDecoder().decode(Admin.Problem.self, from: body))
+        } catch {
+            // No problem in it: then it was not a daemon of ours that answered.
+            return Failure(.failed, "the daemon answered \(status) to \(request), and not why: \(body.count) bytes")
+        }
     }
 
     private func exchange(_ request: HTTPClientRequest) async throws -> (status: Int, body: Data) {
