@@ -80,8 +80,13 @@ actor Tunnels {
         self.steering = steering
         exits = nil
         guard !needed.isEmpty else {
-            tell(attempt { if try probes.isInstalled { try probes.remove() } })
-            // Nobody asks for one.
+            // Nobody asks for one, so there is none that could be closed.
+            cause = nil
+            if let failure = attempt({ if try probes.isInstalled { try probes.remove() } }) {
+                logger.warning(
+                    "the program for checks through tunnels stays, though none needs it",
+                    metadata: ["cause": "\(failure)"])
+            }
             return .open(to: [])
         }
         return attach()
