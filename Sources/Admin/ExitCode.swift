@@ -5,8 +5,8 @@ import Glibc
 /// How both programs end; a problem says with which.
 ///
 /// `usage` is for what was typed alone. A document that does not pass its check, or cannot be read, is `badDocument`
-/// whichever it is and whoever reads it: `sluicectl check`, a reload, the daemon at its start, any other command. What the
-/// caller may not open, and what others could have tampered with, is `permission`.
+/// whichever it is and whoever reads it: `sluicectl check`, a reload, the daemon at its start, any other command. What
+/// the caller may not open, and what others could have tampered with, is `permission`.
 public enum ExitCode: Int32, Codable, Hashable, Sendable, CaseIterable {
     case success = 0
     case failed = 1

@@ -13,8 +13,8 @@ struct Sluiced: AsyncParsableCommand {
         discussion: """
             SIGHUP has it read the services document at once; it also sees by itself when the file changes. SIGTERM ends \
             it: program, maps and links stay in the kernel, packets go on, and the next start adopts them.
-            Exit codes: 0 ended as it was told to, 1 failed, 2 usage, 4 store unreachable, 7 permission, 8 the kernel lacks \
-            something.
+            Exit codes: 0 ended as it was told to, 1 failed, 2 usage, 4 store unreachable, 7 permission, 8 the kernel \
+            lacks something.
             """,
         version: Version.text, subcommands: [Run.self, Decap.self], defaultSubcommand: Run.self)
 
