@@ -9,10 +9,10 @@ public struct BenchmarkError: Error, Hashable, Sendable, CustomStringConvertible
     /// The system's error number, where there is one.
     public let errno: Int32?
 
-    public init(_ operation: String, cause: String) {
+    public init(_ operation: String, cause: String, errno: Int32? = nil) {
         self.operation = operation
         self.cause = cause
-        errno = nil
+        self.errno = errno
     }
 
     init(_ operation: String, code: Int32) {

@@ -3,6 +3,7 @@
 import BPF
 import CDataplane
 import Dataplane
+import Glibc
 import Model
 
 /// How many packets a second come back over a real pair of interfaces, beside what comes back where the program only
@@ -25,15 +26,23 @@ public struct LiveBenchmark: Sendable {
         public var isWithinBound: Bool { ratio >= bound }
     }
 
+    /// Throws with EOPNOTSUPP where the kernel cannot do it, with EPERM where it may not be asked.
+    public static func checkKernel() throws {
+        let features = KernelFeatures.probe()
+        guard !features.testRunLive else { return }
+        guard geteuid() == 0 else { throw BenchmarkError("send live frames", code: EPERM) }
+        throw BenchmarkError(
+            "send live frames", cause: "kernel \(features.release) cannot in a test run: 5.18 is the first",
+            errno: EOPNOTSUPP)
+    }
+
     /// Measures with one core that makes the packets and, if there are more, with two. Kernel 5.18.
     ///
     /// Works in a network namespace and with pins of its own, as `DatapathBenchmark` does.
     public func run() async throws -> [Measure] {
         let cpus = Lane.cpus()
         guard let first = cpus.first else { throw BenchmarkError("choose a CPU", cause: "none is allowed") }
-        guard KernelFeatures.probe().testRunLive else {
-            throw BenchmarkError("send live frames", cause: "this kernel cannot in a test run: 5.18 is the first")
-        }
+        try Self.checkKernel()
         try ScratchPins.remove()
         return try await Lane.run(on: first) {
             let wire = try Wire()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Admin
 import ArgumentParser
 import Benchmark
 import Dispatch
@@ -13,7 +14,7 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Measure the packet path and the control path; touches neither the host's interfaces nor its pins.",
         discussion: """
             Works in a network namespace and with pins of its own (/sys/fs/bpf/sluice-bench-PID), gone afterwards. \
-            Exits with 1 where a bound is passed. Other load on the host shows in the figures.
+            Exits with 1 where a bound is passed; fewer than 5 rounds are not judged. Other load on the host shows in the figures.
             """,
         subcommands: [DatapathBenchCommand.self, ControlBenchCommand.self])
 }
@@ -23,7 +24,7 @@ struct BenchOptions: ParsableArguments {
     @Flag(help: "Print JSON; its keys are stable.")
     var json = false
 
-    @Option(help: "Rounds, of which the median counts.")
+    @Option(help: "Rounds, of which the median counts; of fewer than 5 it says too little for a verdict.")
     var rounds = 7
 
     @Option(help: "The folder of the kernel programs' source (default: the configuration's).", completion: .directory)
@@ -32,6 +33,9 @@ struct BenchOptions: ParsableArguments {
     @OptionGroup var common: CommonOptions
 
     var printsJSON: Bool { json || common.output == .json }
+
+    /// Whether the figures may be held against the bounds.
+    var isJudged: Bool { rounds >= 5 }
 
     func validate() throws {
         guard (1...99).contains(rounds) else { throw ValidationError("--rounds: \(rounds) is not in 1...99") }
@@ -79,12 +83,16 @@ struct DatapathBenchCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try options.settings()
         let live = live
+        let isJudged = options.isJudged
         let report = try await BenchProgress.interruptible {
+            // Not after half a minute.
+            if live { try LiveBenchmark.checkKernel() }
             let cases = try await DatapathBenchmark(settings).run()
-            return DatapathReport(cases, live: live ? try await LiveBenchmark(settings).run() : nil)
+            return DatapathReport(
+                cases, live: live ? try await LiveBenchmark(settings).run() : nil, isJudged: isJudged)
         }
         if options.printsJSON { try printJSON(report) } else { Terminal.print(report.text) }
-        if !report.isWithinBounds { throw ExitCode.failure }
+        if !report.isWithinBounds { throw ArgumentParser.ExitCode.failure }
     }
 }
 
@@ -96,11 +104,12 @@ struct ControlBenchCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try options.settings()
+        let isJudged = options.isJudged
         let report = try await BenchProgress.interruptible {
-            ControlReport(try await ControlBenchmark(settings).run())
+            ControlReport(try await ControlBenchmark(settings).run(), isJudged: isJudged)
         }
         if options.printsJSON { try printJSON(report) } else { Terminal.print(report.text) }
-        if !report.isWithinBounds { throw ExitCode.failure }
+        if !report.isWithinBounds { throw ArgumentParser.ExitCode.failure }
     }
 }
 
@@ -135,9 +144,8 @@ private enum BenchProgress {
         } catch is CancellationError {
             throw Failure(.failed, "interrupted: nothing is left in the kernel")
         } catch let error as BenchmarkError {
-            let isPermission = error.errno == EPERM || error.errno == EACCES
-            throw Failure(
-                isPermission ? .permission : .failed, "\(error)", remedy: isPermission ? "run it as root" : "")
+            let code = Admin.ExitCode(systemError: error.errno)
+            throw Failure(code, "\(error)", remedy: code == .permission ? "run it as root" : "")
         }
     }
 }
