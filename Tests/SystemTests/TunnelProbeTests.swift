@@ -35,8 +35,8 @@ struct TunnelProbeTests {
             try lab.edge.configure(services, interfaces: fabric == "two-armed" ? ["eth0", "eth1"] : ["eth0"])
             try await lab.edge.start()
             try await until("web2 is down") { try await down(lab) == expected }
-            // Nothing else is, after as many probes again.
-            try await Task.sleep(for: .seconds(1))
+            // Nothing else is, after more probes than make a backend down.
+            try await probed(["web1", "web3"], in: lab)
             #expect(try await down(lab) == expected)
 
             try await decapsulate("web2", true, in: lab)
@@ -55,7 +55,7 @@ struct TunnelProbeTests {
             try await lab.edge.kill()
             try await lab.edge.start()
             #expect(try await down(lab) == expected)
-            try await Task.sleep(for: .seconds(1))
+            try await probed(["web1", "web3"], in: lab)
             #expect(try await down(lab) == expected)
             #expect(try await pins(lab) == ["eth0", "lo"])
         }
@@ -102,7 +102,7 @@ struct TunnelProbeTests {
             try lab.edge.write(
                 configuration.replacing("\(RepositoryRoot.path)/bpf", with: sources), to: "sluiced.yaml")
             try await lab.edge.start()
-            try await Task.sleep(for: .seconds(1))
+            try await probed(["web1", "web2", "web3"], in: lab)
             #expect(try await down(lab) == [])
             let warnings = try await lab.edge.status().warnings
             #expect(
@@ -124,6 +124,24 @@ struct TunnelProbeTests {
             try await lab.edge.start()
             try await until("all are down") { try await down(lab).count == 3 }
         }
+    }
+
+    /// Waits until these web servers have answered five more probes of each service, two more than make one down.
+    private func probed(_ nodes: [String], in lab: Lab) async throws {
+        for node in nodes {
+            let before = try await connectionsTaken(by: node, in: lab)
+            try await until("\(node) is probed five times more") {
+                try await connectionsTaken(by: node, in: lab) >= before + 5 * services.count
+            }
+        }
+    }
+
+    /// `PassiveOpens` of the host, where nobody but probes connects.
+    private func connectionsTaken(by node: String, in lab: Lab) async throws -> Int {
+        let lines = try await lab.run(node, "cat", "/proc/net/snmp").split(separator: "\n")
+            .filter { $0.hasPrefix("Tcp: ") }.map { $0.split(separator: " ") }
+        let column = try #require(lines.first?.firstIndex(of: "PassiveOpens"))
+        return try #require(lines.last.flatMap { Int($0[column]) })
     }
 
     /// Makes a web server take tunnels apart, or not.
