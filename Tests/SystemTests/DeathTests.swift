@@ -24,6 +24,7 @@ struct DeathTests {
 
             #expect(fresh.failed == 0, "\(fresh)")
             #expect(fresh.backends["web2"] == nil, "\(fresh)")
+            // A third of what is asked within two intervals: of 50 requests, none with a probability of 10 to the -9.
             #expect(tally.failed > 0, "the death was not noticed at all: \(tally)")
             let last = tally.failures.map(\.at).max() ?? death
             // Three probes 200 ms apart, the last one's limit of 200 ms, the way to the kernel: 1 s on an idle host.
@@ -31,11 +32,45 @@ struct DeathTests {
             // A client that is kept waiting for a CPU counts a failure later than it was.
             #expect(last - seen < 1, "new flows failed for \(last - seen) s after that")
             #expect(tally.failures.allSatisfy { $0.at >= death })
-            for failure in tally.failures.prefix(5) {
+            for failure in tally.failures.filter({ $0.port != 0 }).prefix(5) {
                 let explanation = try await lab.edge.explain(port: failure.port)
                 #expect(explanation.previous == "web2", "port \(failure.port): \(failure.reason)")
             }
             print("dead backend: \(tally), the last failed \(last - ended) s after its end")
+        }
+    }
+
+    @Test func `a backend whose host falls silent is out after its probes' limits, and nothing fails from then on`()
+        async throws
+    {
+        try await Lab.with { lab in
+            try lab.edge.configure([Service(backends: Service.webs(3), health: Service.healthz)])
+            try await lab.edge.start()
+            let patience = 2.0
+            let stream = try await lab.stream(concurrency: 8, timeout: patience)
+            try await until("the stream runs") { (try await lab.edge.packets()["new"] ?? 0) > 200 }
+
+            let silence = Date().timeIntervalSince1970
+            try await lab.run("web2", "ip", "link", "set", "eth0", "down")
+            let ended = Date().timeIntervalSince1970
+            try await until("web2 is down") { try await lab.edge.backends()["web2"]?.state == "down" }
+            let seen = Date().timeIntervalSince1970
+            let fresh = try await lab.requests(500)
+            let tally = try await stream.finish()
+
+            #expect(fresh.failed == 0, "\(fresh)")
+            #expect(fresh.backends["web2"] == nil, "\(fresh)")
+            // Three limits of 200 ms, and as many intervals at most; the rest is for a host that is busy.
+            #expect(seen - ended < 5, "the probes took \(seen - ended) s")
+            // A SYN that is sent again after a second may find another backend by then, so perhaps none fails.
+            let last = tally.failures.map(\.at).max() ?? seen
+            #expect(last - seen < patience + 1, "requests failed until \(last - seen) s after that: \(tally)")
+            #expect(tally.failures.allSatisfy { $0.at >= silence }, "\(tally)")
+            for failure in tally.failures.filter({ $0.port != 0 }).prefix(5) {
+                let explanation = try await lab.edge.explain(port: failure.port)
+                #expect(explanation.previous == "web2", "port \(failure.port): \(failure.reason)")
+            }
+            print("silent backend: \(tally), seen down after \(seen - ended) s")
         }
     }
 

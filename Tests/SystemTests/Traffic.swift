@@ -65,13 +65,17 @@ extension Lab {
         return try JSON.read(line, as: Tally.self)
     }
 
-    /// Requests that go on until `finish`.
+    /// Requests that go on until `finish`; each may take `timeout` seconds.
     func stream(
-        _ word: String = "stream", to vip: String = Lab.vip, concurrency: Int = 4, pause: Double = 0.01
+        _ word: String = "stream", to vip: String = Lab.vip, concurrency: Int = 4, pause: Double = 0.01,
+        timeout: Double = 10
     ) async throws -> Traffic {
         try await start(
             "client", word,
-            [Self.script, "requests", vip, "--concurrency", "\(concurrency)", "--pause", "\(pause)"])
+            [
+                Self.script, "requests", vip, "--concurrency", "\(concurrency)", "--pause", "\(pause)", "--timeout",
+                "\(timeout)",
+            ])
         return Traffic(lab: self, word: word)
     }
 
