@@ -14,7 +14,8 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Measure the packet path and the control path; touches neither the host's interfaces nor its pins.",
         discussion: """
             Works in a network namespace and with pins of its own (/sys/fs/bpf/sluice-bench-PID), gone afterwards. \
-            Exits with 1 where a bound is passed; fewer than 5 rounds are not judged. Other load on the host shows in the figures.
+            Exits with 1 where a bound is passed; fewer than 5 rounds are not judged. Other load on the host shows in \
+            the figures.
             """,
         subcommands: [DatapathBenchCommand.self, ControlBenchCommand.self])
 }

@@ -61,7 +61,7 @@ struct DatapathReport: Encodable, Sendable {
         for row in measures {
             table.add(
                 row.name, Units.fixed(row.net, 1), Units.fixed(row.limit, 1), Units.fixed(row.ratio, 2),
-                row.bound.map { Units.fixed($0, 1) } ?? "-", row.bound == nil || !isJudged ? "-" : verdict(row.isWithinBound))
+                row.bound.map { Units.fixed($0, 1) } ?? "-", verdict(row.isWithinBound, isJudged && row.bound != nil))
         }
         guard live != nil else { return table.text }
         var rates = TextTable([
@@ -72,7 +72,7 @@ struct DatapathReport: Encodable, Sendable {
             rates.add(
                 row.cores == 1 ? "1 core" : "\(row.cores) cores", Units.count(row.packetsPerSecond),
                 Units.count(row.limitPerSecond), Units.fixed(row.ratio, 2), Units.fixed(row.bound, 1),
-                isJudged ? verdict(row.isWithinBound) : "-")
+                verdict(row.isWithinBound, isJudged))
         }
         return table.text + "\n" + rates.text
     }
@@ -130,7 +130,7 @@ struct ControlReport: Encodable, Sendable {
                 let bound = step.boundMs.map { "\(Units.fixed($0, 0)) \(step.bounded ?? "")" }
                 table.add(
                     "\(measure.services) x \(measure.backends)", step.name, Units.fixed(step.cpuMs, 2),
-                    Units.fixed(step.wallMs, 2), bound ?? "-", bound == nil || !isJudged ? "-" : verdict(cost.isWithinBound))
+                    Units.fixed(step.wallMs, 2), bound ?? "-", verdict(cost.isWithinBound, isJudged && bound != nil))
             }
         }
         var memory = TextTable([.right("SERVICES"), .right("MAPS"), .right("PROCESS"), .right("MAPPED AND TOUCHED")])
@@ -161,4 +161,6 @@ extension ControlReport.Step {
     }
 }
 
-private func verdict(_ isWithin: Bool) -> String { isWithin ? "ok" : "exceeded" }
+private func verdict(_ isWithin: Bool, _ isJudged: Bool) -> String {
+    isJudged ? isWithin ? "ok" : "exceeded" : "-"
+}
