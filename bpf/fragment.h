@@ -46,6 +46,7 @@ static __always_inline verdict recall_fragment(struct packet *packet)
 {
 	struct fragment_key key;
 	struct fragment *fragment;
+	struct backend *backend;
 	__s64 age;
 
 	name_fragment(&key, packet);
@@ -57,6 +58,9 @@ static __always_inline verdict recall_fragment(struct packet *packet)
 		return drop(packet, REASON_FRAGMENT_WITHOUT_FIRST);
 	if (!fragment->backend)
 		return pass(packet, REASON_NOT_VIP);
+	backend = element(&backends, fragment->backend & SLOT_BACKEND_MASK);
+	if (!backend || backend->service != fragment->service)	/* the id is another's now */
+		return drop(packet, REASON_FRAGMENT_WITHOUT_FIRST);
 	packet->service = fragment->service;
 	packet->backend = fragment->backend;
 	packet->flow = fragment->flow;

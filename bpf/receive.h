@@ -20,12 +20,12 @@ static __always_inline int is_same_mac(const __u8 *left, const __u8 *right)
 }
 
 /* Only where the program is never attached, so nobody on a wire can ask for one. */
-static __always_inline void begin_dry_run(struct packet *packet, const struct ethhdr *ethernet, __u32 ifindex)
+static __always_inline void begin_dry_run(struct packet *packet, const struct ethhdr *ethernet)
 {
 	const __u8 *mac = ethernet->h_source;
 	struct explanation *explanation;
 
-	if (ifindex != DRY_RUN_IFINDEX || mac[0] != DRY_RUN_MAC0 || mac[1] != DRY_RUN_MAC1 ||
+	if (mac[0] != DRY_RUN_MAC0 || mac[1] != DRY_RUN_MAC1 ||
 	    mac[2] != DRY_RUN_MAC2 || mac[3] != DRY_RUN_MAC3)
 		return;
 	packet->flags |= PACKET_DRY;
@@ -49,10 +49,13 @@ static __always_inline verdict receive(struct xdp_md *ctx, struct control *contr
 	if ((void *)(ethernet + 1) > end)
 		return pass(packet, REASON_NOT_IP);
 	interface = interface_of(control, ifindex);
-	if (unlikely(!interface))
-		begin_dry_run(packet, ethernet, ifindex);
-	else if (unlikely(!is_same_mac(ethernet->h_dest, interface->address.bytes)))
+	if (unlikely(!interface)) {
+		if (ifindex != DRY_RUN_IFINDEX)	/* being taken off: which MAC is ours there is not known any more */
+			return pass(packet, REASON_OTHER_MAC);
+		begin_dry_run(packet, ethernet);
+	} else if (unlikely(!is_same_mac(ethernet->h_dest, interface->address.bytes))) {
 		return pass(packet, REASON_OTHER_MAC);
+	}
 	return GO_ON;
 }
 

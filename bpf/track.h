@@ -10,7 +10,10 @@
 
 #define RECORD_BACKEND(record) ((__u32)((record) >> RECORD_BACKEND_SHIFT) & SLOT_BACKEND_MASK)
 
-/* Who gives way: a free record first, then a void one, an unfinished handshake, the oldest flow. */
+/*
+ * Who gives way: a free record first, then one that is void whatever its service's flow-idle, an unfinished handshake,
+ * the oldest flow.
+ */
 #define RANK_FREE_SHIFT 18
 #define RANK_VOID_SHIFT 17
 #define RANK_UNFINISHED_SHIFT 16	/* above an age of 16 bits */
@@ -113,22 +116,27 @@ static __always_inline int has_spilled(__u32 home)
  * those gave way. A function of its own for the verifier's sake, which walks its paths once, by themselves; before
  * Linux 5.13 such a function takes the context and numbers only.
  */
-__attribute__((noinline)) int insert_record(__u32 home, __u64 record, __u32 now, __u32 flow_idle)
+__attribute__((noinline)) int insert_record(__u32 home, __u64 record, __u32 now)
 {
 	struct record_line *line = element(&records, home);
+	struct control *state = element(&control, 0);
 	struct record_line *spill;
 	__u32 place, other;
 
-	if (!line)
+	if (!line || !state)
 		return 0;
-	place = first_to_go(line, record, now, flow_idle);
+	place = first_to_go(line, record, now, state->flow_idle);
 	if (unlikely(place < ESTABLISHED_PLACES)) {
 		spill = element(&records, record_spill_line(home, record));
 		if (!spill)
 			return 0;
-		other = first_to_go(spill, record, now, flow_idle);
+		other = first_to_go(spill, record, now, state->flow_idle);
 		if (other > place) {
-			mark_spill(home);	/* before the record: whoever can find it must know to look */
+			/*
+			 * Before the record: whoever can find it must know to look. Where stores may overtake each
+			 * other (arm64) a packet on another CPU may miss it for a moment, as it may miss any record.
+			 */
+			mark_spill(home);
 			place = other;
 			line = spill;
 		}
@@ -243,13 +251,14 @@ static __always_inline void track(struct packet *packet, const struct vip *vip, 
 	if (packet->flags & (PACKET_RELAYED | PACKET_DRY))
 		return;
 
-	if (packet->backend != (word & SLOT_BACKEND_MASK) && times->used != now)
+	/* Forwards only: two CPUs whose clocks differ would otherwise take turns. */
+	if (packet->backend != (word & SLOT_BACKEND_MASK) && (__s32)(now - times->used) > 0)
 		WRITE_ONCE(times->used, now);
 	if (!keep || keep == record)
 		return;
 	if (record)
 		WRITE_ONCE(line->records[within(way, RECORDS_PER_LINE - 1)], keep);
-	else if (insert_record(home, keep, now, service->flow_idle))
+	else if (insert_record(home, keep, now))
 		count_reason(bpf_get_smp_processor_id(), packet->service, REASON_RECORD_EVICTED, packet->bytes);
 }
 

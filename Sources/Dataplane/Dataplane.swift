@@ -62,7 +62,9 @@ public actor Dataplane {
 
     /// Frees records that say nothing any more; at least once in six days.
     @discardableResult
-    public func sweep(now: UInt32 = MonotonicClock.seconds()) -> Int { installation.tables?.sweep(now: now) ?? 0 }
+    public func sweep(now: UInt32 = MonotonicClock.seconds()) throws -> Int {
+        try installation.tables?.sweep(now: now) ?? 0
+    }
 
     /// Takes the program off every interface; maps, records and counters stay.
     ///

@@ -51,8 +51,10 @@ extension KernelState {
     /// A flow's record: what the program would find. It may be another flow's of the same fingerprint.
     public func record(of flow: Flow, now: UInt32 = MonotonicClock.seconds()) -> FlowRecord? {
         memory { memory in
-            [flow.recordLines.home, flow.recordLines.spill].lazy
-                .compactMap { line in Self.record(of: flow, line: line, in: memory, now: now) }.first
+            let lines = flow.recordLines
+            if let record = Self.record(of: flow, line: lines.home, in: memory, now: now) { return record }
+            return memory.hasSpilled(from: lines.home)
+                ? Self.record(of: flow, line: lines.spill, in: memory, now: now) : nil
         }
     }
 

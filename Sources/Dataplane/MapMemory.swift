@@ -96,7 +96,14 @@ struct MapMemory {
         return cleared
     }
 
+    /// Whether a record that belongs in this line may lie in its spill line.
+    func hasSpilled(from line: Int) -> Bool {
+        UnsafeRawPointer(recordSpills).load(fromByteOffset: line, as: UInt8.self) != 0
+    }
+
     /// When no record is left, none can have spilled: then the program need not look in two lines any more.
+    ///
+    /// To be called when no packet writes records.
     func forgetSpills() {
         guard (0..<Self.recordCount).allSatisfy({ records[$0] == 0 }) else { return }
         for index in 0..<Int(RECORD_LINES) / MemoryLayout<UInt64>.size where recordSpills[index] != 0 {

@@ -128,6 +128,7 @@ extension MapImage {
     func control(over observed: CDataplane.control) -> CDataplane.control {
         var control = observed
         control.setSources(view.sourcePrefix4, view.sourcePrefix6)
+        control.flow_idle = services.map(\.policy.flow_idle).max() ?? 0
         withUnsafeMutableBytes(of: &control.interfaces) { bytes in
             let entries = bytes.bindMemory(to: CDataplane.interface.self)
             for index in entries.indices { entries[index] = CDataplane.interface() }

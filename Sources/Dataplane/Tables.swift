@@ -138,15 +138,20 @@ final class Tables {
     /// At least once in six days, or an old record's age begins to look young again.
     ///
     /// - Returns: how many were freed.
-    func sweep(now: UInt32) -> Int {
-        defer { memory.forgetSpills() }
-        return memory.clearRecords { record in
+    func sweep(now: UInt32) throws -> Int {
+        let freed = memory.clearRecords { record in
             let backend = memory.backends[Int(record >> UInt64(RECORD_BACKEND_SHIFT) & UInt64(SLOT_BACKEND_MASK))]
             guard backend.isPresent, !backend.has(BACKEND_RECORDS_VOID), backend.service <= SERVICES_MAX else {
                 return true
             }
             return record_is_void(record, now, memory.services[Int(backend.service)].flow_idle) != 0
         }
+        // Only packets in unsettled slots write records: now none can spill while the marks are cleared.
+        if unsettled.isEmpty {
+            try Self.wait()
+            memory.forgetSpills()
+        }
+        return freed
     }
 
     private static func wait() throws { try GracePeriod.wait() }

@@ -57,7 +57,7 @@ actor KernelApplier: Applier {
 
     func settle(at uptime: Duration) async throws -> Set<String> {
         // The kernel stamps by its own monotonic clock, which is the one to compare with.
-        await dataplane.sweep()
+        try await dataplane.sweep()
         return try await dataplane.settle()
     }
 

@@ -77,6 +77,19 @@ import Testing
         #expect(lines.allSatisfy { abs($0 - 1000) < 190 })
     }
 
+    @Test(arguments: 0..<64) func `clients whose two halves differ in one bit each hash differently`(bit: Int) {
+        // Were the first half only multiplied, its highest bit would cancel the second's for every seed.
+        var equal = 0
+        for seed: UInt64 in 1...256 {
+            let flows = [UInt64(0), 1 << UInt64(bit)].map { difference in
+                let client = IPAddress(high: 0x2001_0db8_0000_0001 ^ difference.byteSwapped, low: 1 ^ difference.byteSwapped)
+                return Flow(client: client, clientPort: 1, vipPort: 443, key: .fiveTuple, seed: mix(seed)).hash
+            }
+            if flows[0] == flows[1] { equal += 1 }
+        }
+        #expect(equal == 0)
+    }
+
     @Test func `the flow seed follows the service's name and the generation's seed alone`() throws {
         var other = service
         other.service.vip = try #require(VIP("10.9.9.9:80/tcp"))

@@ -118,7 +118,8 @@ struct control {
 	__be32 source4_mask;
 	__u64 source6;		/* the first 64 bits of our outer IPv6 prefix, as loaded */
 	__u64 source6_mask;
-	__u64 reserved2;
+	__u32 flow_idle;	/* the longest of all services */
+	__u32 reserved2;
 	struct interface interfaces[INTERFACES_MAX];
 };
 
@@ -339,7 +340,7 @@ enum reason {
 	REASON_NO_NEXT_HOP,
 	REASON_NO_HEADROOM,		/* the driver leaves no room for the outer header */
 	REASON_FRAGMENT_WITHOUT_FIRST,	/* later than its first by more than FRAGMENT_LIFE_NS, or before it */
-	REASON_TOO_BIG_LIMITED,		/* too big, and the rate of answers is spent */
+	REASON_TOO_BIG_LIMITED,		/* too big and not answered: the rate is spent, or nobody would take the answer */
 	/*
 	 * An ICMP error whose inner packet is cut or not from this address; or a later fragment, which shows no ports: the
 	 * backend sent it past this host, so nothing here remembers its first. Its sender learns of a smaller MTU by the
@@ -454,16 +455,18 @@ static DATAPLANE_INLINE __u64 mix(__u64 value)
 /*
  * A flow's hash, keyed by its service's seed. The high half chooses slot and record line, the low half is its
  * fingerprint and spreads the outer source. Ports as in the packet's header.
+ * An IPv6 client's first half is multiplied by two secrets, forwards and backwards: multiplied by one, a difference in its
+ * highest bit alone would come out as it went in, for every secret, and clients of one hash could be made.
  * A change of this function is a new hash version in the generation, and a full remap.
  */
-#define FLOW_HASH_VERSION 1
+#define FLOW_HASH_VERSION 2
 
 static DATAPLANE_INLINE __u64 flow_hash(struct address client, __be16 client_port, __be16 vip_port, __u64 seed)
 {
 	__u64 hash = seed;
 
 	if (client.halves[0])	/* zero for every IPv4 client */
-		hash ^= client.halves[0] * (seed | 1);	/* the factor is secret: nobody can make clients of one hash */
+		hash ^= client.halves[0] * (seed | 1) + __builtin_bswap64(client.halves[0]) * (mix(seed) | 1);
 	hash = mix(hash ^ client.halves[1]);
 	return mix(hash ^ ((__u64)client_port << 16 | vip_port));
 }
