@@ -107,8 +107,8 @@ ENTRY int limit_pass(struct xdp_md *ctx __attribute__((unused)))
 }
 
 /*
- * What a packet in an unsettled slot cannot undercut: one line at random of as much memory as the record table is. Between
- * two visits of a line pass milliseconds, so a cache that other hosts share may not have kept it.
+ * What a packet in an unsettled slot cannot undercut: one line at random of as much memory as the record table is.
+ * Between two visits of a line pass milliseconds, so a cache that other hosts share may not have kept it.
  */
 SEC("xdp")
 ENTRY int limit_line(struct xdp_md *ctx __attribute__((unused)))

@@ -154,8 +154,8 @@ ENTRY int probe(struct __sk_buff *skb)
 }
 
 /*
- * For interfaces where there is no Ethernet header to begin with, the loopback among them: what answers there, such as a
- * socket of this host's on the VIP, is not the backend that the probe is for.
+ * For interfaces where there is no Ethernet header to begin with, the loopback among them: what answers there, such as
+ * a socket of this host's on the VIP, is not the backend that the probe is for.
  */
 SEC("tc")
 ENTRY int stop_probe(struct __sk_buff *skb)

@@ -82,7 +82,8 @@ import Testing
         var equal = 0
         for seed: UInt64 in 1...256 {
             let flows = [UInt64(0), 1 << UInt64(bit)].map { difference in
-                let client = IPAddress(high: 0x2001_0db8_0000_0001 ^ difference.byteSwapped, low: 1 ^ difference.byteSwapped)
+                let (high, low) = (0x2001_0db8_0000_0001 ^ difference.byteSwapped, 1 ^ difference.byteSwapped)
+                let client = IPAddress(high: high, low: low)
                 return Flow(client: client, clientPort: 1, vipPort: 443, key: .fiveTuple, seed: mix(seed)).hash
             }
             if flows[0] == flows[1] { equal += 1 }

@@ -243,9 +243,9 @@ struct backend {
 /* ---- Records --------------------------------------------------------------------------------------------------- */
 /*
  * One 8-byte word a record: fingerprint 0..31, backend 32..46, established 47, age 48..63 (in units of 8 s of the
- * kernel's monotonic clock, modulo 2^16). 0 is free. A flow's home line is `flow >> 32` masked, its fingerprint the low
- * half. A flow that finds its home line full of established ones goes to its spill line: home and fingerprint, exclusive
- * or, so that both lines of a record follow from one and its fingerprint.
+ * kernel's monotonic clock, modulo 2^16). 0 is free. A flow's home line is `flow >> 32` masked, its fingerprint the
+ * low half. A flow that finds its home line full of established ones goes to its spill line: home and fingerprint,
+ * exclusive or, so that both lines of a record follow from one and its fingerprint.
  */
 
 #define RECORD_BACKEND_SHIFT 32
@@ -391,9 +391,9 @@ struct event {
 
 /* ---- Dry runs -------------------------------------------------------------------------------------------------- */
 /*
- * A frame whose source MAC begins with DRY_RUN_MAC and that enters by the loopback (where the program is never attached,
- * and where BPF_PROG_TEST_RUN puts its frames) changes no counter, record, stamp, fragment or event. Instead the program
- * writes what it did to the explanation map, with the last two bytes of the MAC as a nonce.
+ * A frame whose source MAC begins with DRY_RUN_MAC and that enters by the loopback (where the program is never
+ * attached, and where BPF_PROG_TEST_RUN puts its frames) changes no counter, record, stamp, fragment or event. Instead
+ * the program writes what it did to the explanation map, with the last two bytes of the MAC as a nonce.
  */
 
 #define DRY_RUN_IFINDEX 1
@@ -455,8 +455,8 @@ static DATAPLANE_INLINE __u64 mix(__u64 value)
 /*
  * A flow's hash, keyed by its service's seed. The high half chooses slot and record line, the low half is its
  * fingerprint and spreads the outer source. Ports as in the packet's header.
- * An IPv6 client's first half is multiplied by two secrets, forwards and backwards: multiplied by one, a difference in its
- * highest bit alone would come out as it went in, for every secret, and clients of one hash could be made.
+ * An IPv6 client's first half is multiplied by two secrets, forwards and backwards: multiplied by one, a difference in
+ * its highest bit alone would come out as it went in, for every secret, and clients of one hash could be made.
  * A change of this function is a new hash version in the generation, and a full remap.
  */
 #define FLOW_HASH_VERSION 2
