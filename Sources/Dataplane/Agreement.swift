@@ -14,9 +14,9 @@ struct Agreement {
     /// - Throws: where the program does not find the VIP, or hashes a flow in another way.
     func check(_ program: LoadedProgram) throws(BPFError) {
         let kernel = try KernelState(paths, program: program)
-        guard let entry = kernel.memory({ $0.activeEntries() }).first(where: { $0.value != nil }), let vip = entry.value
-        else { return }
-        let packet = Self.packet(to: vip)
+        let entries = kernel.memory { $0.activeEntries() }
+        guard let entry = entries.first(where: { $0.value != nil }), let vip = entry.value else { return }
+        let packet = Self.packet(to: vip, among: entries.compactMap(\.value))
         let trace = try kernel.ask(packet).trace
         let flow = Flow(
             client: packet.source, clientPort: packet.sourcePort, vipPort: packet.destinationPort,
@@ -33,14 +33,16 @@ struct Agreement {
         }
     }
 
-    /// From an address for documentation (RFC 5737, RFC 3849).
-    private static func packet(to vip: VIP) -> MadePacket {
+    /// From an address for documentation (RFC 5737, RFC 3849); to an any-port VIP by a port that is no other VIP's.
+    private static func packet(to vip: VIP, among others: [VIP]) -> MadePacket {
+        let named = Set(others.filter { $0.address == vip.address && $0.transport == vip.transport }.map(\.port))
+        let free = (1...UInt16.max).first { !named.contains($0) } ?? 1
         let client =
             vip.address.isIPv4
             ? IPAddress(v4: 0xcb00_7101) : IPAddress(high: 0x2001_0db8_0000_0000, low: 1)
         return MadePacket(
             source: client, sourcePort: 50_000, destination: vip.address,
-            destinationPort: vip.port == 0 ? 80 : vip.port,
+            destinationPort: vip.port == 0 ? free : vip.port,
             kind: vip.transport == .udp ? .udp : .tcpSYN)
     }
 }

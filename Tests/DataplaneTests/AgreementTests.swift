@@ -73,6 +73,25 @@ import Testing
         #expect(unsettled > Self.flows / 20)
     }
 
+    @Test func `a program agrees where an any-port VIP stands beside VIPs with a port at the same address`() throws {
+        let bench = try Bench()
+        let installation = try bench.started()
+        var fleet = Fleet()
+        // Which entry the program is asked for is the hash's choice.
+        var asked: Set<UInt16> = []
+        for address in (1...8).map({ "10.9.9.\($0)" }) {
+            let generation = try fleet.next(
+                ["all \(address):any/tcp -> a, b", "one \(address):1/tcp -> c", "web \(address):80/tcp -> d"])
+            _ = try installation.apply(generation, on: Host.view(generation))
+            try installation.finish()
+            let entry = try bench.kernel().memory { $0.activeEntries() }.first { $0.value != nil }
+            if let vip = entry?.value { asked.insert(vip.port) }
+            let program = try #require(installation.loaded)
+            #expect(throws: Never.self) { try Agreement(paths: installation.paths).check(program) }
+        }
+        #expect(asked.contains(0))
+    }
+
     private func choices(_ generation: Generation, _ kernel: KernelState) throws -> [Choice] {
         try kernel.vips().map { entry in
             let placed = try #require(generation.services.first { $0.id == entry.service })
