@@ -56,6 +56,10 @@ final class Installation {
             loaded = nil
             return StartReport(adopted: [], program: nil, note: "the pins are not adopted: \(error)")
         }
+        if loaded == nil, try Pin.exists(paths.program) {
+            let note = "the pins are not adopted: the program that runs is not of this layout"
+            return StartReport(adopted: [], program: nil, note: note)
+        }
         return StartReport(adopted: pins, program: loaded.map(ProgramReport.init), note: nil)
     }
 

@@ -15,7 +15,13 @@ public struct LoadedProgram: Sendable {
     public var shortDigest: String { String(digest.prefix(4)) }
 
     /// The pin's name; a program of the kernel does not tell what it was compiled of.
-    var pinName: String { "\(digest)_\(String(features.rawValue, radix: 16))_\(isPrebuilt ? "prebuilt" : "compiled")" }
+    var pinName: String {
+        let kind = isPrebuilt ? "prebuilt" : "compiled"
+        return "\(digest)_\(String(features.rawValue, radix: 16))_\(kind)_\(Self.layout)"
+    }
+
+    /// As in the maps' names.
+    private static let layout = "v\(LAYOUT_VERSION)"
 
     init(program: Program, object: ProgramObject) {
         self.program = program
@@ -24,10 +30,10 @@ public struct LoadedProgram: Sendable {
         isPrebuilt = object.isPrebuilt
     }
 
-    /// Nil where the name is none of ours.
+    /// Nil where the name is none of ours, or says that the program reads maps of another layout.
     init?(program: Program, pinName: String) {
         let parts = pinName.split(separator: "_")
-        guard parts.count == 3, let bits = UInt32(parts[1], radix: 16) else { return nil }
+        guard parts.count == 4, parts[3] == Self.layout, let bits = UInt32(parts[1], radix: 16) else { return nil }
         self.program = program
         digest = String(parts[0])
         features = Features(rawValue: bits)
@@ -46,7 +52,8 @@ struct Loader {
     let paths: PinPaths
     let cpus: Int
 
-    /// The program that runs, nil if none does.
+    /// The program that runs, nil if none of this layout does: an upgrade may have died with the new layout's maps
+    /// pinned and the old one's program still running.
     func pinned() throws(BPFError) -> LoadedProgram? {
         guard try Pin.exists(paths.program) else { return nil }
         let current = try Program.open(pinned: paths.program)

@@ -59,6 +59,27 @@ import Testing
         #expect(try Verify.differences(generation, kernel: kernel) == [])
     }
 
+    @Test func `where an upgrade died before its program was pinned the next start completes it`() throws {
+        let (bench, wire) = (try Bench(), try Wire())
+        var fleet = Fleet()
+        let generation = try fleet.next(services)
+        _ = try wire.apply(generation, bench.settings)
+        let before = try bench.kernel()
+        let name = try #require(before.program).pinName
+        let other = name.replacing("_v\(LAYOUT_VERSION)", with: "_v\(LAYOUT_VERSION - 1)")
+        try Pin.move("\(before.paths.programs)/\(name)", to: "\(before.paths.programs)/\(other)")
+        let settings = bench.settings
+        let start = try wire.namespace.inside { try Installation(settings).start() }
+        #expect(start.adopted.isEmpty && start.program == nil)
+        #expect(start.note == "the pins are not adopted: the program that runs is not of this layout")
+        let report = try wire.apply(generation, bench.settings)
+        #expect(report.attachments.map(\.change) == [.updated])
+        let after = try bench.kernel()
+        #expect(after.program?.program.id != before.program?.program.id)
+        #expect(try Pin.list(after.paths.programs) == [name])
+        #expect(try Verify.differences(generation, kernel: after) == [])
+    }
+
     @Test func `other features are another program by one update of the link, on the same maps`() throws {
         let (bench, wire) = (try Bench(), try Wire())
         var fleet = Fleet()

@@ -53,10 +53,10 @@ struct PinSurvey {
         return Facts.Pins.Program(id: program.id, name: program.name)
     }
 
-    /// Of the name that the loader pins a program by: digest, features, and where it was compiled.
+    /// Of the name that the loader pins a program by: digest, features, where it was compiled, layout.
     private static func made(_ name: String) -> (features: Features, isPrebuilt: Bool)? {
         let parts = name.split(separator: "_")
-        guard parts.count == 3, let bits = UInt32(parts[1], radix: 16) else { return nil }
+        guard parts.count == 4, let bits = UInt32(parts[1], radix: 16) else { return nil }
         return (Features(rawValue: bits), parts[2] == "prebuilt")
     }
 
