@@ -67,15 +67,8 @@ public final class Link: Sendable {
     }
 
     /// Replaces the link's program in one step: each frame meets the old or the new one.
-    ///
-    /// With `old` given it fails with EPERM if the link's program is another.
-    public func update(to program: Program, replacing old: Program? = nil) throws(BPFError) {
-        let result =
-            if let old {
-                cbpf_link_replace(descriptor, program.descriptor, old.descriptor)
-            } else {
-                cbpf_link_update(descriptor, program.descriptor)
-            }
+    public func update(to program: Program) throws(BPFError) {
+        let result = cbpf_link_update(descriptor, program.descriptor)
         guard result < 0 else { return }
         throw BPFError(
             "update", "link \(id) to program \(program.name)", code: result,

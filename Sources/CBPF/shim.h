@@ -94,12 +94,6 @@ static inline int cbpf_link_update(int link, int program) {
     return bpf_link_update(link, program, NULL);
 }
 
-// Fails with EPERM unless `old` is the link's program.
-static inline int cbpf_link_replace(int link, int program, int old) {
-    LIBBPF_OPTS(bpf_link_update_opts, options, .flags = BPF_F_REPLACE, .old_prog_fd = old);
-    return bpf_link_update(link, program, &options);
-}
-
 struct cbpf_xdp_state {
     __u32 mode;  // XDP_ATTACHED_*
     __u32 program;
