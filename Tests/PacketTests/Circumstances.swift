@@ -95,5 +95,16 @@ extension Stage {
         maps.backends.store32(isSet ? word | bit : word & ~bit, element: Int(backend), offset: 0)
     }
 
+    /// Keys and what they stand for, as words.
+    func rememberedFragments() throws -> Set<[UInt64]> {
+        var found: Set<[UInt64]> = []
+        for key in try fragments.keys(as: FragmentKey.self) {
+            guard let value = try fragments.lookup(key, as: CDataplane.fragment.self) else { continue }
+            let words = withUnsafeBytes(of: key.words) { Array($0.bindMemory(to: UInt64.self)) }
+            found.insert(words + withUnsafeBytes(of: value) { Array($0.bindMemory(to: UInt64.self)) })
+        }
+        return found
+    }
+
     func fragmentCount() throws -> Int { try fragments.keys(as: FragmentKey.self).count }
 }

@@ -44,11 +44,11 @@ struct Judge {
         let nonce: UInt64 = 0xbeef
         let packet = row.packet.with { $0.link.source = MACAddress(bits: Self.dryRunMAC << 16 | nonce) }
         let traces = stage.traces()
-        let fragments = try stage.fragmentCount()
+        let fragments = try stage.rememberedFragments()
         let result = try stage.run(packet.frame)
         try checkOutcome(result.verdict, result.data, of: packet)
         for map in traces.changed { faults.append("a dry run left a trace in \(map)") }
-        if try stage.fragmentCount() != fragments { faults.append("a dry run left a fragment") }
+        if try stage.rememberedFragments() != fragments { faults.append("a dry run left a trace in fragments") }
         let explanation = stage.maps.explanation[0]
         if explanation.nonce != UInt32(nonce) { faults.append("the explanation is of another run") }
         if explanation.reason != row.reason.rawValue {

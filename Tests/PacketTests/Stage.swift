@@ -203,8 +203,8 @@ extension Stage {
         return place.lines.lowerBound + flow.slot(in: place.size) / Int(SLOTS_PER_LINE)
     }
 
-    /// Everything that packets may change, as it is now: counters, records, lines' times, samples, rates. The clock that each
-    /// CPU keeps is no trace.
+    /// Everything that packets may change in mapped memory, as it is now: counters, records, lines' times, samples, rates.
+    /// The clock that each CPU keeps is no trace.
     func traces() -> Traces {
         let rates = MemoryLayout<cpu_state>.offset(of: \.clock_jiffies) ?? 0
         let perCPU = (0..<states.count).map { cpu in
@@ -214,6 +214,7 @@ extension Stage {
             [
                 (MAP_SERVICE_COUNTERS, Traces.place(maps.serviceCounters)),
                 (MAP_BACKEND_COUNTERS, Traces.place(maps.backendCounters)), (MAP_RECORDS, Traces.place(maps.records)),
+                (MAP_RECORD_SPILLS, Traces.place(maps.recordSpills)),
                 (MAP_LINE_TIMES, Traces.place(maps.lineTimes)), (MAP_EVENTS, Traces.place(maps.events)),
             ] + perCPU)
     }
