@@ -35,13 +35,15 @@ import Model
         }
     }
 
-    func fillSpillLine() throws {
+    /// Fills the spill line alike.
+    func fillSpillLine(with record: UInt64) throws {
         for other in 0..<Int(RECORDS_PER_LINE) {
-            stage.setRecord(young(other), line: flow.recordLines.spill, way: other)
+            stage.setRecord(other == way ? record : young(other), line: flow.recordLines.spill, way: other)
         }
     }
 
-    private func young(_ number: Int) -> UInt64 {
+    /// Of an established flow that is younger than the chosen one.
+    func young(_ number: Int) -> UInt64 {
         stage.record(fingerprint: UInt32(number + 1), backend: backend, isEstablished: true, age: 100)
     }
 

@@ -49,11 +49,16 @@ extension PacketTests {
 
         @Test func `with both lines full the oldest flow of them gives way and is counted`() throws {
             let full = try FullLine()
-            try full.fill(with: full.record(isEstablished: true, age: 900))
-            try full.fillSpillLine()
-            try full.connect()
-            #expect(full.fingerprint(line: full.flow.recordLines.home) == full.flow.fingerprint)
-            #expect(full.evictions() == [1])
+            let lines = full.flow.recordLines
+            let (old, young) = (full.record(isEstablished: true, age: 900), full.young(5))
+            for (oldest, other) in [(lines.home, lines.spill), (lines.spill, lines.home)] {
+                try full.fill(with: oldest == lines.home ? old : young)
+                try full.fillSpillLine(with: oldest == lines.spill ? old : young)
+                try full.connect()
+                #expect(full.fingerprint(line: oldest) == full.flow.fingerprint)
+                #expect(full.fingerprint(line: other) == UInt32(truncatingIfNeeded: young))
+                #expect(full.evictions() == [1])
+            }
         }
 
         @Test func `a dry run in an unsettled slot says all and changes nothing`() throws {
