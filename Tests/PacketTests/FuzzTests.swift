@@ -107,7 +107,7 @@ extension PacketTests {
         private static func frames(_ stage: Stage) throws -> [[UInt8]] {
             var frames = Row.all.map(\.packet.frame).filter { $0.count <= 1600 }
             frames += Row.all.flatMap(\.earlier).map(\.frame).filter { $0.count <= 1600 }
-            for service in ["moving", "moving6", "movingdns", "movinggue", "stateless"] {
+            for service in ["moving", "moving6", "movingdns", "movinggue", "movingsticky", "movingany", "stateless"] {
                 let packet = try stage.packet(of: service, from: "a", to: "d")
                 frames += [packet.frame, packet.with(.syn).frame]
             }
