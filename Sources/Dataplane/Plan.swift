@@ -138,7 +138,8 @@ struct Planner {
         var idles: [UInt16: UInt32] = [:]
         for service in image.services where !unchanged.contains(service.id) {
             let idle = observed.policies[Int(service.id)].flow_idle
-            if service.policy.flow_idle > idle { idles[service.id] = idle }
+            // 0: nobody had the id, so no record is of its.
+            if idle != 0, service.policy.flow_idle > idle { idles[service.id] = idle }
         }
         if !idles.isEmpty { plan.steps.append(.sweepExpired(idles, now: now)) }
     }

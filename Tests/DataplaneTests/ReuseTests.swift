@@ -86,9 +86,21 @@ import Testing
         #expect(maps.memory.records[8] == 0 && maps.memory.records[9] == record(at: 9800))
     }
 
+    @Test func `the records are not read for a service that is new`() throws {
+        var fleet = Fleet()
+        let maps = MemoryMaps()
+        try maps.apply(try Host.image(try fleet.next([Self.web])))
+        let plan = Plan.plan(
+            from: maps.memory.observe(for: try Host.image(try fleet.next([Self.web, Self.dns]))),
+            to: try Host.image(try fleet.next([Self.web, Self.dns])), now: 1000)
+        #expect(!plan.steps.contains { $0.name == "sweepExpired" })
+    }
+
     @Test func `a key of the device map is not given to another interface while backends may name it`() throws {
         func interface(_ index: UInt32) -> NetworkInterface {
-            NetworkInterface(index: index, name: "eth\(index)", address: MACAddress(bits: UInt64(index)), mtu: 1500)
+            NetworkInterface(
+                index: index, name: "eth\(index)", address: MACAddress(bits: UInt64(index)), mtu: 1500, isVirtual: false
+            )
         }
         var fleet = Fleet()
         let generation = try fleet.next([Self.web])
