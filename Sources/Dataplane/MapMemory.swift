@@ -86,9 +86,10 @@ struct MapMemory {
     func clearRecords(where isStale: (UInt64) -> Bool) -> Int {
         var cleared = 0
         for index in 0..<Self.recordCount {
-            let record = records[index]
-            guard record != 0, isStale(record) else { continue }
             let place = UnsafeMutableRawPointer(records + index).assumingMemoryBound(to: Atomic<UInt64>.self)
+            // One load: the value that is judged is the one that is compared, whatever the program writes meanwhile.
+            let record = place.pointee.load(ordering: .relaxed)
+            guard record != 0, isStale(record) else { continue }
             if place.pointee.compareExchange(expected: record, desired: 0, ordering: .relaxed).exchanged {
                 cleared += 1
             }
