@@ -57,9 +57,6 @@ public actor Dataplane {
         try installation.tables?.settle(now: now) ?? []
     }
 
-    /// Ends the flows that only records lead to these backends.
-    public func voidRecords(of backends: [BackendID]) throws { try installation.tables?.voidRecords(of: backends) }
-
     /// Frees records that say nothing any more; at least once in six days.
     @discardableResult
     public func sweep(now: UInt32 = MonotonicClock.seconds()) throws -> Int {

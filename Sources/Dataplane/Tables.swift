@@ -125,14 +125,6 @@ final class Tables {
         return Set(applied.services.lazy.filter { !self.unsettled.contains($0.id) }.map(\.name))
     }
 
-    /// Records that name these backends say nothing from now on, and are freed.
-    func voidRecords(of backends: [BackendID]) throws {
-        let ids = backends.map(\.rawValue).filter { (1...UInt16(BACKENDS_MAX)).contains($0) }
-        for step in [Plan.Step.voidRecords(ids), .grace, .sweepRecords(ids)] {
-            try memory.perform(step, grace: Self.wait)
-        }
-    }
-
     /// Frees records that say nothing any more: too old, of a backend that is gone or whose drain deadline has passed.
     ///
     /// At least once in six days, or an old record's age begins to look young again.

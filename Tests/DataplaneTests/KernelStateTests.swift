@@ -159,8 +159,13 @@ import Testing
         let record = try #require(kernel.record(of: flow))
         #expect(!record.isEstablished && record.age <= 8)
         #expect(kernel.records().contains(record) && kernel.recordCount() >= 1)
-        let tables = try #require(installation.tables)
-        try tables.voidRecords(of: [new])
+        // Its drain comes first, then its end.
+        for _ in 0..<2 {
+            let without = try fleet.next([Self.web])
+            _ = try installation.apply(without, on: Host.view(without))
+            fleet.time += 100_000
+        }
+        try installation.finish()
         #expect(kernel.records().allSatisfy { $0.backend != new })
     }
 
