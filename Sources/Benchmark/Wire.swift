@@ -25,7 +25,7 @@ struct Wire: Sendable {
         try ip(["link", "set", name, "address", "\(address)", "mtu", "\(mtu)", "up"])
         let index = if_nametoindex(name)
         guard index != 0 else { throw BenchmarkError("find interface \(name)", code: errno) }
-        return NetworkInterface(index: index, name: name, address: address, mtu: mtu)
+        return NetworkInterface(index: index, name: name, address: address, mtu: mtu, isVirtual: true)
     }
 
     private static let mtu: UInt16 = 1500

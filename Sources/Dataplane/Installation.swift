@@ -98,7 +98,8 @@ final class Installation {
         }
         return ApplyReport(
             epoch: generation.epoch, number: generation.number, program: ProgramReport(program),
-            attachments: attachments, changes: outcome.changes, isolated: image.isolatedServices, notes: notes,
+            attachments: attachments, steered: host.interfaces, changes: outcome.changes,
+            isolated: image.isolatedServices, notes: notes,
             isComplete: outcome.isComplete && image.interfacesWithoutPort.isEmpty,
             imaging: imaging, planning: outcome.planning, storing: outcome.storing)
     }

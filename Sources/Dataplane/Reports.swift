@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Model
+
 /// What was found at the start.
 public struct StartReport: Hashable, Sendable {
     /// Pins of an earlier process that go on serving.
@@ -42,6 +44,8 @@ public struct ApplyReport: Hashable, Sendable {
     public let number: UInt64
     public let program: ProgramReport
     public let attachments: [AttachmentReport]
+    /// The interfaces that have a place in the kernel: those that were asked for, less clashes.
+    public let steered: [NetworkInterface]
     public let changes: Changes
     /// Services whose brake holds the down set back.
     public let isolated: [String]

@@ -17,10 +17,11 @@ public struct NetworkInterface: Hashable, Sendable {
     public let address: MACAddress
     /// Largest IP packet, in bytes.
     public let mtu: UInt16
-    /// A device of the kernel's own (veth, bridge, bond, ...): what it hands on above its MTU is to be segmented later.
+    /// A device of the kernel's own (veth, bridge, bond, VLAN, ...): what it hands on above its MTU is to be segmented
+    /// later, as the sender was on this machine or the card below has gathered it.
     public let isVirtual: Bool
 
-    public init(index: UInt32, name: String, address: MACAddress, mtu: UInt16, isVirtual: Bool = false) {
+    public init(index: UInt32, name: String, address: MACAddress, mtu: UInt16, isVirtual: Bool) {
         self.index = index
         self.name = name
         self.address = address

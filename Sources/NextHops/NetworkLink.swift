@@ -54,6 +54,8 @@ extension NetworkLink {
         isEthernet = type == UInt16(ARPHRD_ETHER)
         let details = try attributes.nested(IFLA_LINKINFO)
         kind = details?.text(IFLA_INFO_KIND)
+        // Every kind: what sits on a card (vlan, macvlan) gets its frames from there, and the card gathers them (GRO), as
+        // the program that would keep it from that is not attached to the card itself.
         interface = NetworkInterface(
             index: UInt32(index), name: attributes.text(IFLA_IFNAME) ?? "",
             address: attributes[IFLA_ADDRESS].flatMap(MACAddress.init(netlink:)) ?? MACAddress(bits: 0),

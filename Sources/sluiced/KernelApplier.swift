@@ -36,9 +36,9 @@ actor KernelApplier: Applier {
 
     func apply(_ order: Order) async throws -> AppliedReport {
         var warnings: [String] = []
-        let interfaces = try await present(&warnings)
         let view = HostView(
-            interfaces: interfaces, nextHops: order.nextHops, sourcePrefix4: host.datapath.sourcePrefix,
+            interfaces: try await present(&warnings), nextHops: order.nextHops,
+            sourcePrefix4: host.datapath.sourcePrefix,
             sourcePrefix6: host.datapath.sourcePrefix6, down: order.down)
         let generation = order.publication.generation
         let report = try await dataplane.apply(generation, on: view)
@@ -46,7 +46,7 @@ actor KernelApplier: Applier {
         try await dataplane.finish()
         changed.yield()
         warnings += await dataplane.status.notes + report.attachments.compactMap(\.error)
-        warnings += await probes.applied(generation, steering: interfaces)
+        warnings += await probes.applied(generation, steering: report.steered)
         return AppliedReport(
             fleetDigest: try fleetDigest(of: generation), warnings: warnings,
             isComplete: report.isComplete && !report.attachments.contains { $0.change == .failed })
@@ -73,7 +73,8 @@ actor KernelApplier: Applier {
                 return nil
             }
             warnings.append("interface \(name) is called \(link.name) now and is steered as before: name it so")
-            return NetworkInterface(index: link.index, name: name, address: link.address, mtu: link.mtu)
+            return NetworkInterface(
+                index: link.index, name: name, address: link.address, mtu: link.mtu, isVirtual: link.isVirtual)
         }
     }
 

@@ -14,7 +14,8 @@ import Testing
     private func interface(_ name: String, _ wire: Wire) throws -> NetworkInterface {
         let text = try wire.namespace.run("ip -o link show \(name) | cut -d: -f1")
         let index = UInt32(text.split(whereSeparator: \.isWhitespace).first ?? "") ?? 0
-        return NetworkInterface(index: index, name: name, address: MACAddress(bits: 0x0200_0000_0005), mtu: 1500)
+        return NetworkInterface(
+            index: index, name: name, address: MACAddress(bits: 0x0200_0000_0005), mtu: 1500, isVirtual: false)
     }
 
     private func apply(_ generation: Generation, _ interfaces: [NetworkInterface], _ bench: Bench, _ wire: Wire) throws

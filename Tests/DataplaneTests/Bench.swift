@@ -48,7 +48,8 @@ struct Wire: Sendable {
     func interface() throws -> NetworkInterface {
         let text = try namespace.run("ip -o link show eth0 | cut -d: -f1")
         let index = UInt32(text.split(whereSeparator: \.isWhitespace).first ?? "") ?? 0
-        return NetworkInterface(index: index, name: "eth0", address: MACAddress(bits: 0x0200_0000_0005), mtu: 1500)
+        return NetworkInterface(
+            index: index, name: "eth0", address: MACAddress(bits: 0x0200_0000_0005), mtu: 1500, isVirtual: false)
     }
 
     /// What an apply came to, in the namespace.

@@ -34,8 +34,10 @@ struct Fleet {
 
 /// One interface, and every backend behind one router.
 enum Host {
-    static let eth0 = NetworkInterface(index: 5, name: "eth0", address: MACAddress(bits: 0x0200_0000_0005), mtu: 1500)
-    static let eth1 = NetworkInterface(index: 6, name: "eth1", address: MACAddress(bits: 0x0200_0000_0006), mtu: 1500)
+    static let eth0 = NetworkInterface(
+        index: 5, name: "eth0", address: MACAddress(bits: 0x0200_0000_0005), mtu: 1500, isVirtual: false)
+    static let eth1 = NetworkInterface(
+        index: 6, name: "eth1", address: MACAddress(bits: 0x0200_0000_0006), mtu: 1500, isVirtual: false)
 
     static func view(_ generation: Generation, interfaces: [NetworkInterface] = [eth0], down: Set<BackendID> = [])
         -> HostView

@@ -7,7 +7,8 @@ import Testing
 
 @Suite struct InterfacePlacesTests {
     private func interface(_ name: String, _ index: UInt32) -> NetworkInterface {
-        NetworkInterface(index: index, name: name, address: MACAddress(bits: 0x0200_0000_0005), mtu: 1500)
+        NetworkInterface(
+            index: index, name: name, address: MACAddress(bits: 0x0200_0000_0005), mtu: 1500, isVirtual: false)
     }
 
     @Test func `of two interfaces with one place the first named is kept, and the other told of`() {

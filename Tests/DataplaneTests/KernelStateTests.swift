@@ -186,6 +186,19 @@ import Testing
         #expect(try bench.kernel().slots(of: entry).allSatisfy { !$0.isUnsettled && $0.previous == $0.current })
     }
 
+    @Test func `of two interfaces with one place the report names the one that is steered`() throws {
+        let bench = try Bench()
+        let installation = try bench.started()
+        var fleet = Fleet()
+        let generation = try fleet.next([Self.web])
+        let rival = NetworkInterface(
+            index: Host.eth0.index + UInt32(INTERFACES_MAX), name: "eth9", address: Host.eth0.address, mtu: 1500,
+            isVirtual: false)
+        let report = try installation.apply(generation, on: Host.view(generation, interfaces: [Host.eth0, rival]))
+        #expect(report.steered == [Host.eth0])
+        #expect(report.attachments.map(\.interface) == ["eth0", "eth9"])
+    }
+
     @Test func `reasons have names, all of them`() {
         for number in 1..<Int(REASON_COUNT.rawValue) {
             #expect(!Reason(rawValue: number).name.hasPrefix("reason-"), "\(number)")

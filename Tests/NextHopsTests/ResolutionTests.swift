@@ -16,7 +16,8 @@ struct ResolutionTests {
 
     private func link(_ index: UInt32, _ name: String, kind: String? = nil, mtu: UInt16 = 1500) -> NetworkLink {
         NetworkLink(
-            interface: NetworkInterface(index: index, name: name, address: MACAddress(bits: UInt64(index)), mtu: mtu),
+            interface: NetworkInterface(
+                index: index, name: name, address: MACAddress(bits: UInt64(index)), mtu: mtu, isVirtual: kind != nil),
             isUp: true, hasCarrier: true, isEthernet: true, isLoopback: false, kind: kind, receiveQueues: 1,
             transmitQueues: 1)
     }

@@ -11,10 +11,10 @@ enum Fleet {
     static let seed: UInt64 = 0x5eed_0fae_1ee7_0001
 
     static let edge = NetworkInterface(
-        index: 1, name: "edge", address: MACAddress(bits: 0x0200_0000_0001), mtu: 9000)
+        index: 1, name: "edge", address: MACAddress(bits: 0x0200_0000_0001), mtu: 9000, isVirtual: false)
     /// Attached, too, where redirects are tried; no frame comes in by it.
     static let second = NetworkInterface(
-        index: 2, name: "second", address: MACAddress(bits: 0x0200_0000_0003), mtu: 9000)
+        index: 2, name: "second", address: MACAddress(bits: 0x0200_0000_0003), mtu: 9000, isVirtual: false)
 
     static func generations() throws -> (first: Generation, second: Generation) {
         let first = try next(services(moved: false), after: nil, at: 1000)

@@ -59,7 +59,7 @@ func names(_ backends: String..., service: String = "web") -> Set<BackendName> {
 
 /// Every address of these generations, resolved.
 func hops(for publications: Publication...) -> [IPAddress: NextHop] {
-    let interface = NetworkInterface(index: 2, name: "eth0", address: MACAddress(bits: 1), mtu: 1500)
+    let interface = NetworkInterface(index: 2, name: "eth0", address: MACAddress(bits: 1), mtu: 1500, isVirtual: false)
     let hop = NextHop(interface: interface, destination: MACAddress(bits: 2), mtu: 1500)
     let addresses = publications.reduce(into: Set<IPAddress>()) { $0.formUnion($1.generation.remoteAddresses) }
     return Dictionary(uniqueKeysWithValues: addresses.map { ($0, hop) })

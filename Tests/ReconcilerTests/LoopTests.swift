@@ -200,7 +200,8 @@ private final class Surroundings: HealthSource, NextHopSource, Applier {
     func watch(_ generation: Generation, down: Set<BackendName>) async {}
 
     func watch(_ addresses: Set<IPAddress>) async {
-        let interface = NetworkInterface(index: 2, name: "eth0", address: MACAddress(bits: 1), mtu: 1500)
+        let interface = NetworkInterface(
+            index: 2, name: "eth0", address: MACAddress(bits: 1), mtu: 1500, isVirtual: false)
         let hop = NextHop(interface: interface, destination: MACAddress(bits: 2), mtu: 1500)
         hops.yield(Dictionary(uniqueKeysWithValues: addresses.map { ($0, hop) }))
     }

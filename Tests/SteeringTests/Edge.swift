@@ -47,7 +47,8 @@ final class Edge {
     /// Puts it in force; `finish` is due.
     func apply(_ generation: Generation, down: Set<BackendID> = []) throws {
         guard let installation else { throw Unusable(what: "an edge without its daemon") }
-        let edge = NetworkInterface(index: 5, name: "eth0", address: MACAddress(bits: 0x0200_0000_0005), mtu: 1500)
+        let edge = NetworkInterface(
+            index: 5, name: "eth0", address: MACAddress(bits: 0x0200_0000_0005), mtu: 1500, isVirtual: false)
         let hop = NextHop(interface: edge, destination: MACAddress(bits: 0x0200_0000_0301), mtu: 1500)
         let addresses = generation.services.flatMap { $0.backends.map(\.backend.address) }
         let view = HostView(
