@@ -30,7 +30,8 @@ extension Planner {
     private mutating func addList(_ change: AccessChange) {
         guard !change.missing.isEmpty else { return }
         guard change.isExchange else {
-            plan.steps.append(.setAccess(change.missing))
+            // The longest prefixes first: a shorter one must not answer for a moment in a longer one's place.
+            plan.steps.append(.setAccess(change.missing.sorted().reversed()))
             // One that does not fit is refused as a whole and takes no room.
             if change.new.count <= change.free { hold(change.missing) }
             return
@@ -38,8 +39,8 @@ extension Planner {
         if !change.inverted.isEmpty { plan.steps.append(.setAccess(change.inverted)) }
         let exchange = AccessExchange(from: change.stale, to: change.new, free: change.free)
         for round in exchange.rounds {
-            if !round.removed.isEmpty { plan.steps.append(.clearAccess(round.removed)) }
             if !round.added.isEmpty { plan.steps.append(.setAccess(round.added)) }
+            if !round.removed.isEmpty { plan.steps.append(.clearAccess(round.removed)) }
             held.subtract(round.removed)
         }
         hold(change.missing)
