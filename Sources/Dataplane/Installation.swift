@@ -71,7 +71,7 @@ final class Installation {
         guard lock != nil else {
             throw BPFError(operation: "apply to", subject: paths.root, cause: "not started")
         }
-        try finish()
+        _ = try tables?.tidy()
         notes = []
         let (host, left) = host.withoutClashes(keeping: tables?.placedInterfaces ?? [])
         let clock = ContinuousClock()

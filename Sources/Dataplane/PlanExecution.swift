@@ -11,8 +11,7 @@ extension MapMemory {
     func perform(_ step: Plan.Step, grace: () throws -> Void) throws {
         switch step {
         case .control(let wanted): setControl(wanted)
-        case .setPorts(let ports):
-            for (key, interface) in ports.sorted(by: { $0.key < $1.key }) { try keyed.setPort(key, to: interface) }
+        case .setPorts(let ports): try setPorts(ports)
         case .clearPorts(let keys): for key in keys { try keyed.clearPort(key) }
         case .voidRecords(let ids): for id in ids { setVoid(Int(id)) }
         case .sweepRecords(let ids): sweepRecords(of: ids)
@@ -40,6 +39,15 @@ extension MapMemory {
         case .flip(let half): flip(to: half)
         case .grace: try grace()
         }
+    }
+
+    /// All that can be set are, then the first refusal is thrown: one interface that is gone is no other's business.
+    private func setPorts(_ ports: [UInt32: UInt32]) throws {
+        var refusal: (any Error)?
+        for (key, interface) in ports.sorted(by: { $0.key < $1.key }) {
+            do { try keyed.setPort(key, to: interface) } catch { refusal = refusal ?? error }
+        }
+        if let refusal { throw refusal }
     }
 
     private func setVoid(_ id: Int) {

@@ -43,7 +43,9 @@ final class Tables {
 
     /// Carries out the plan to an image as far as it takes to be in force.
     func apply(_ image: MapImage, epoch: UInt64, number: UInt64) throws -> Outcome {
-        try finish()
+        let refusals = try tidy()
+        // What was refused is still seen in the maps, and so in the new plan.
+        pending = []
         let clock = ContinuousClock()
         let start = clock.now
         try keyed.refresh()
@@ -54,6 +56,8 @@ final class Tables {
         applied = nil
         listless = []
         var outcome = Outcome(changes: plan.changes, planning: start.duration(to: planned))
+        outcome.notes = refusals.map { "what is no longer needed cannot be removed yet: \($0)" }
+        outcome.isComplete = refusals.isEmpty
         for step in plan.steps { try carryOut(step, of: image, &outcome) }
         pending = plan.removals.compactMap { $0.sparing(listless, memory) }
         applied = image
@@ -73,31 +77,58 @@ final class Tables {
             keyed.forget()
             switch step {
             case .setPorts: outcome.notes.append("packets that leave by another interface are dropped: \(error)")
-            case .setAccess(let entries):
-                guard let id = entries.first?.service.rawValue else { throw error }
-                listless.insert(id)
-                let name = image.services.first { $0.id == id }?.name ?? "id \(id)"
-                let isOpen = memory.services[Int(id)].access_default == ACCESS_ALLOW.rawValue
-                let isListed = isOpen || keyed.access.contains { $0.service.rawValue == id }
-                let instead = isListed ? "what was in force of it stays" : "everybody is refused"
-                outcome.notes.append("service \(name): its allow and deny lists cannot be set, \(instead): \(error)")
-                outcome.isComplete = false
+            case .setAccess(let entries), .clearAccess(let entries):
+                for id in Set(entries.map(\.service.rawValue)).sorted() {
+                    outcome.notes.append(note(listless: id, of: image, error))
+                }
             default: throw error
             }
+            outcome.isComplete = false
         }
     }
 
+    /// From now on the list of this service is left alone; answers what that comes to.
+    private func note(listless id: UInt16, of image: MapImage, _ error: any Error) -> String {
+        listless.insert(id)
+        guard let service = image.services.first(where: { $0.id == id }) else {
+            return "service id \(id): the allow and deny lists of it, which is gone, cannot be removed: \(error)"
+        }
+        let isOpen = memory.services[Int(id)].access_default == ACCESS_ALLOW.rawValue
+        let isListed = isOpen || keyed.access.contains { $0.service.rawValue == id }
+        let instead = isListed ? "what was in force of it stays" : "everybody is refused"
+        return "service \(service.name): its allow and deny lists cannot be set, \(instead): \(error)"
+    }
+
     /// What was left of the last change.
+    ///
+    /// - Throws: the first refusal, after all else is done.
     func finish() throws {
+        if let refusal = try tidy().first { throw refusal }
+    }
+
+    /// Does what was left of the last change, but for removals that a system call refuses: these stay to be done, and
+    /// hold nothing up.
+    ///
+    /// - Throws: where the grace period cannot be waited for, without which nothing may be removed.
+    func tidy() throws -> [any Error] {
+        var refusals: [any Error] = []
+        var left: [Plan.Step] = []
         while let step = pending.first {
             do {
                 try memory.perform(step, grace: Self.wait)
             } catch {
+                if case .grace = step {
+                    pending = left + pending
+                    throw error
+                }
                 keyed.forget()
-                throw error
+                refusals.append(error)
+                left.append(step)
             }
             pending.removeFirst()
         }
+        pending = left
+        return refusals
     }
 
     /// Everything is compared with the maps at the next change.
@@ -110,7 +141,7 @@ final class Tables {
     ///
     /// - Returns: names of the services that have no unsettled slot.
     func settle(now: UInt32) throws -> Set<String> {
-        try finish()
+        _ = try tidy()
         guard let applied else { return [] }
         for service in applied.services where unsettled.contains(service.id) {
             let words = memory.words(of: service.place)

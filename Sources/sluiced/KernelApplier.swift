@@ -43,13 +43,20 @@ actor KernelApplier: Applier {
         let generation = order.publication.generation
         let report = try await dataplane.apply(generation, on: view)
         note(report)
-        try await dataplane.finish()
-        changed.yield()
         warnings += await dataplane.status.notes + report.attachments.compactMap(\.error)
+        var isComplete = report.isComplete && !report.attachments.contains { $0.change == .failed }
+        do {
+            try await dataplane.finish()
+        } catch {
+            // The order is in force; what is no longer needed is in nobody's way but a later order's.
+            let warning = "what is no longer needed cannot be removed yet: \(error)"
+            if !warnings.contains(warning) { warnings.append(warning) }
+            isComplete = false
+        }
+        changed.yield()
         warnings += await probes.applied(generation, steering: report.steered)
         return AppliedReport(
-            fleetDigest: try fleetDigest(of: generation), warnings: warnings,
-            isComplete: report.isComplete && !report.attachments.contains { $0.change == .failed })
+            fleetDigest: try fleetDigest(of: generation), warnings: warnings, isComplete: isComplete)
     }
 
     /// The next order is compared with what the maps really hold, whoever changed them.

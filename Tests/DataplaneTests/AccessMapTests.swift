@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BPF
+import CBPF
 import CDataplane
 import Model
 import TestSupport
@@ -59,6 +60,48 @@ import Testing
         #expect(try installation.apply(after, on: Host.view(after)).isComplete)
         try installation.finish()
         #expect(try Verify.differences(after, kernel: kernel) == [])
+    }
+
+    @Test func `where the kernel lets no prefix be removed all else goes on`() throws {
+        let bench = try Bench()
+        let installation = try bench.started()
+        var fleet = Fleet()
+        fleet.adjust = { if $0.name == "web" { $0.deny = Self.prefixes(20, 3) } }
+        let before = try fleet.next([Self.web, Self.dns])
+        _ = try installation.apply(before, on: Host.view(before))
+        try installation.finish()
+        let kernel = try bench.kernel()
+        #expect(bpf_map_freeze(kernel.maps.access.descriptor) == 0)
+        let without = try fleet.next([Self.dns])
+        #expect(try installation.apply(without, on: Host.view(without)).isComplete)
+        #expect(throws: BPFError.self) { try installation.finish() }
+        let web = try #require(before.service(named: "web"))
+        #expect(kernel.memory { $0.services[Int(web.id.rawValue)].flow_idle } == 0, "what comes after it is done")
+        let after = try fleet.next(["dns 10.9.9.9:53/udp -> e"])
+        let report = try installation.apply(after, on: Host.view(after))
+        #expect(!report.isComplete && report.notes.count == 1, "\(report.notes)")
+        #expect(report.notes.first?.hasPrefix("what is no longer needed cannot be removed yet: ") == true)
+        #expect(report.changes.slots > 0)
+        _ = try installation.tables?.settle(now: MonotonicClock.seconds())
+    }
+
+    @Test func `where the kernel lets no list be exchanged its service alone is told of`() throws {
+        let bench = try Bench()
+        let installation = try bench.started()
+        var fleet = Fleet()
+        fleet.adjust = { if $0.name == "web" { $0.allow = Self.prefixes(20, 33_000) } }
+        let before = try fleet.next([Self.web, Self.dns])
+        _ = try installation.apply(before, on: Host.view(before))
+        try installation.finish()
+        let kernel = try bench.kernel()
+        #expect(bpf_map_freeze(kernel.maps.access.descriptor) == 0)
+        fleet.adjust = { if $0.name == "web" { $0.allow = Self.prefixes(30, 33_000) } }
+        let after = try fleet.next([Self.web, "dns 10.9.9.9:53/udp -> e"])
+        let report = try installation.apply(after, on: Host.view(after))
+        #expect(!report.isComplete && report.notes.count == 1, "\(report.notes)")
+        #expect(report.notes.first?.hasPrefix("service web: its allow and deny lists cannot be set") == true)
+        #expect(
+            Set(try Verify.differences(after, kernel: kernel).map(\.subject)).isSubset(of: ["web", "access filter"]))
     }
 
     @Test func `what somebody else changed in the access map is seen and mended`() throws {

@@ -80,6 +80,52 @@ import Testing
         #expect(try Verify.differences(generation, kernel: after) == [])
     }
 
+    /// Two services whose backends are reached by two interfaces, of indices 100 and 200.
+    private func twoWays(_ wire: Wire) throws -> (generation: Generation, view: HostView) {
+        try wire.namespace.run("ip link add way1 index 100 type veth && ip link add way2 index 200 type veth")
+        var fleet = Fleet()
+        let generation = try fleet.next(["web 10.9.9.9:80/tcp -> a", "dns 10.9.9.9:53/udp -> b"])
+        var view = Host.view(generation, interfaces: [try wire.interface()])
+        let addresses = generation.services.flatMap { $0.backends.map(\.backend.address) }
+        for (address, index) in zip(addresses, [100, 200] as [UInt32]) {
+            let way = NetworkInterface(
+                index: index, name: "way", address: MACAddress(bits: UInt64(index)), mtu: 1500, isVirtual: true)
+            view.nextHops[address] = NextHop(interface: way, destination: MACAddress(bits: 0x0200_0000_0301), mtu: 1500)
+        }
+        return (generation, view)
+    }
+
+    @Test func `an interface that is gone holds up no other's entry of the device map`() throws {
+        let (bench, wire) = (try Bench(), try Wire())
+        let (generation, view) = try twoWays(wire)
+        try wire.namespace.run("ip link del way1")
+        let settings = bench.settings
+        let (report, ports) = try wire.namespace.inside {
+            let installation = try Installation(settings)
+            _ = try installation.start()
+            let report = try installation.apply(generation, on: view)
+            return (report, try KernelKeyedMaps(try KernelMaps(installation.paths)).ports)
+        }
+        #expect(ports == [1: 200])
+        #expect(!report.isComplete && report.notes.count == 1, "\(report.notes)")
+    }
+
+    @Test func `an entry of the device map that the kernel deleted is set again when the maps are distrusted`() throws {
+        let (bench, wire) = (try Bench(), try Wire())
+        let (generation, view) = try twoWays(wire)
+        let settings = bench.settings
+        let ports = try wire.namespace.inside {
+            let installation = try Installation(settings)
+            _ = try installation.start()
+            _ = try installation.apply(generation, on: view)
+            try wire.namespace.run("ip link del way2 && ip link add way2 index 200 type veth")
+            installation.tables?.distrust()
+            _ = try installation.apply(generation, on: view)
+            return try KernelKeyedMaps(try KernelMaps(installation.paths)).ports
+        }
+        #expect(ports == [0: 100, 1: 200])
+    }
+
     @Test func `other features are another program by one update of the link, on the same maps`() throws {
         let (bench, wire) = (try Bench(), try Wire())
         var fleet = Fleet()
