@@ -46,6 +46,12 @@ public actor Dataplane {
     /// their indices.
     public func heldInterfaces() throws -> [String: UInt32] { try installation.heldInterfaces() }
 
+    /// Indices of interfaces that packets come in by or may be redirected to.
+    public func usedInterfaces() throws -> Set<UInt32> {
+        let redirected = installation.tables?.assignedPorts.interfaces.values.map { $0 } ?? []
+        return Set(try installation.heldInterfaces().values).union(redirected)
+    }
+
     /// Compares every entry with the maps at the next `apply` and mends what differs, whoever changed it.
     public func distrust() { installation.tables?.distrust() }
 

@@ -48,7 +48,13 @@ struct Wiring {
         let metrics = MetricsServer(
             host: "\(host.admin.metrics.address)", port: Int(host.admin.metrics.port),
             source: Metrics(host: host, reconciler: reconciler, monitor: monitor, logger: logger), logger: logger)
-        let interfaces = InterfaceWatch(names: host.interfaces, reconciler: reconciler, logger: logger)
+        let interfaces = InterfaceWatch(
+            names: Set(host.interfaces), used: { try await dataplane.usedInterfaces() },
+            changed: {
+                // With an interface the kernel deletes its entries of the device map.
+                await dataplane.distrust()
+                reconciler.disturbed()
+            }, logger: logger)
 
         services = [
             Running("probes") { await monitor.run() },

@@ -43,6 +43,10 @@ struct FailureInterfaceTests {
             let tally = try await lab.requests(60)
             #expect(tally.failed == 0, "under its new name: \(tally)")
 
+            try await lab.run("edge1", "ip", "link", "set", "other", "mtu", "1590")
+            try await until("a change of it is noticed") { try edge.logged().contains("MTU 1590") }
+            try await lab.run("edge1", "ip", "link", "set", "other", "mtu", "1600")
+
             try await Self.rename("other", to: "eth0", in: lab)
             try await until("nothing is amiss") { try await edge.status().warnings.isEmpty }
             #expect(try await edge.attachedProgram() == program)
