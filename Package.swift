@@ -23,6 +23,8 @@ let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", packa
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 
 let package = Package(
@@ -35,6 +37,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0"),
@@ -52,6 +55,7 @@ let package = Package(
         module("BPF", ["CBPF", "CLinux", "COpenSSL"]),
         module("Storage", ["CLinux", "COpenSSL"]),
         module("EventLoop", ["CLinux"]),
+        module("ConsulAPI", [httpClient, nio, nioPosix, nioHTTP1, nioSSL]),
 
         // Floor 2: never each other.
         module("Documents", ["Model", "CDataplane", yams]),
@@ -86,6 +90,7 @@ let package = Package(
         tests("ModelTests", ["Model", "CDataplane"]),
         tests("BPFTests", ["BPF", "CLinux"]),
         tests("StorageTests", ["Storage"]),
+        tests("ConsulAPITests", ["ConsulAPI"]),
         tests("EventLoopTests", ["EventLoop", "CLinux"]),
         tests("DocumentsTests", ["Documents", "Model"]),
         tests("DataplaneTests", ["Dataplane", "Model", "BPF", "CDataplane"]),
