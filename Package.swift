@@ -63,6 +63,7 @@ let package = Package(
         module("NextHops", ["Model", "EventLoop", "CLinux"]),
         module("Health", ["Model", "EventLoop", "CLinux"]),
         module("Reconciler", ["Model", "Storage", logging]),
+        module("Discovery", ["Model", "ConsulAPI", logging]),
         module("Diagnosis", ["Model"]),
         module("Admin", ["CLinux", hummingbird, nio, logging]),
 
@@ -91,6 +92,7 @@ let package = Package(
         tests("BPFTests", ["BPF", "CLinux"]),
         tests("StorageTests", ["Storage"]),
         tests("ConsulAPITests", ["ConsulAPI"]),
+        tests("DiscoveryTests", ["Discovery", "ConsulAPI", "Model", logging]),
         tests("EventLoopTests", ["EventLoop", "CLinux"]),
         tests("DocumentsTests", ["Documents", "Model"]),
         tests("DataplaneTests", ["Dataplane", "Model", "BPF", "CDataplane"]),

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Synchronization
+
+/// Where readers put what they find; hands whole catalogs on when the assembly says so.
+final class CatalogBoard: Sendable {
+    let catalogs: AsyncStream<Catalog>
+    private let handOn: AsyncStream<Catalog>.Continuation
+    private let deadlines: AsyncStream<Duration>
+    private let deadline: AsyncStream<Duration>.Continuation
+    private let assembly: Mutex<CatalogAssembly>
+    private let clock: CatalogClock
+    private let logger: Logger
+
+    init(_ assembly: CatalogAssembly, clock: CatalogClock, logger: Logger) {
+        self.assembly = Mutex(assembly)
+        self.clock = clock
+        self.logger = logger
+        // Each catalog is whole: who is slow needs the newest alone.
+        (catalogs, handOn) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        (deadlines, deadline) = AsyncStream.makeStream()
+    }
+
+    /// With the ages of now.
+    var current: Catalog { assembly.withLock { $0.catalog(at: clock.now) } }
+
+    func watch(_ queries: Set<CatalogQuery>) {
+        assembly.withLock { obey($0.watch(queries, at: clock.now)) }
+    }
+
+    func found(_ finding: CatalogAssembly.Finding, of query: CatalogQuery) {
+        let (before, after) = assembly.withLock { assembly in
+            let before = assembly.catalog(at: .zero).services[query]?.trouble
+            obey(assembly.found(finding, of: query, at: clock.now))
+            return (before, assembly.catalog(at: .zero).services[query]?.trouble)
+        }
+        log(query, before, after)
+    }
+
+    /// Calls the assembly when it wants to be called, until the task is cancelled.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            for await time in deadlines {
+                group.addTask { [self] in
+                    do {
+                        try await clock.sleep(until: time)
+                    } catch {
+                        return
+                    }
+                    assembly.withLock { obey($0.due(at: clock.now)) }
+                }
+            }
+        }
+    }
+
+    /// Under the assembly's lock, so that catalogs are handed on in their order.
+    private func obey(_ action: CatalogAssembly.Action) {
+        if let catalog = action.publish { handOn.yield(catalog) }
+        if let time = action.wake { deadline.yield(time) }
+    }
+
+    private func log(_ query: CatalogQuery, _ before: CatalogTrouble?, _ after: CatalogTrouble?) {
+        guard before?.kind != after?.kind else { return }
+        if let after {
+            logger.warning(
+                "catalog service in trouble, its last good answer stays",
+                metadata: ["service": "\(query)", "kind": "\(after.kind)", "cause": "\(after.message)"])
+        } else {
+            logger.notice("catalog service is read again", metadata: ["service": "\(query)"])
+        }
+    }
+}
