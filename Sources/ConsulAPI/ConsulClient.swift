@@ -172,6 +172,8 @@ extension ConsulClient {
         var request = HTTPClientRequest(url: url)
         request.method = method
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
+        // Without a host of its own a Unix socket's request would have no such field, which Go refuses.
+        if case .unix = address { request.headers.add(name: "Host", value: "localhost") }
         if case .https = address { request.tlsConfiguration = try tls.configuration(operation: operation) }
         if let file = settings.tokenFile {
             request.headers.add(name: "X-Consul-Token", value: try TokenFile.token(file, operation: operation))

@@ -19,8 +19,11 @@ public final class ConsulServer: Sendable {
     /// - Parameters:
     ///   - persistent: Keeps its state over `restart`; otherwise it begins empty, at a lower index.
     ///   - accessLists: On, and everything denied but to `masterToken`.
+    ///   - more: Members of its ports, beginning with a comma.
     ///   - settings: Members of its configuration's JSON object, beginning with a comma.
-    public init(persistent: Bool = false, accessLists: Bool = false, settings: String = "") throws {
+    public init(persistent: Bool = false, accessLists: Bool = false, settings: String = "", ports more: String = "")
+        throws
+    {
         directory = try TemporaryDirectory()
         let ports = try ServerProcess.freePorts(3)
         port = ports[0]
@@ -33,7 +36,7 @@ public final class ConsulServer: Sendable {
             { "bind_addr": "127.0.0.1", "node_name": "node-1", "disable_update_check": true,
               "session_ttl_min": "1s", "performance": { "raft_multiplier": 1 },
               "ports": { "http": \(ports[0]), "server": \(ports[1]), "serf_lan": \(ports[2]),
-                         "serf_wan": -1, "grpc": -1, "dns": -1 }\(lists)\(settings) }
+                         "serf_wan": -1, "grpc": -1, "dns": -1 \(more) }\(lists)\(settings) }
             """, to: "consul.json")
         arguments =
             ["agent", "-config-file", file]
