@@ -26,6 +26,8 @@ public struct CatalogAssembly: Sendable {
     }
 
     private var services: [CatalogQuery: CatalogService] = [:]
+    /// For those who tell a person.
+    private(set) var troubles = CatalogTroubles()
     private var quiet: QuietTime
     private var hasPublished = false
 
@@ -38,6 +40,7 @@ public struct CatalogAssembly: Sendable {
     public mutating func watch(_ queries: Set<CatalogQuery>, at now: Duration) -> Action {
         let wanted = Dictionary(uniqueKeysWithValues: queries.map { ($0, services[$0] ?? CatalogService()) })
         guard wanted.keys != services.keys || !hasPublished else { return Action(wake: quiet.deadline) }
+        troubles.forget(services.keys.filter { wanted[$0] == nil })
         services = wanted
         quiet.changed(at: now)
         return due(at: now)
@@ -48,6 +51,7 @@ public struct CatalogAssembly: Sendable {
         guard let old = services[query] else { return Action(wake: quiet.deadline) }
         let new = Self.service(old, after: finding, at: now)
         services[query] = new
+        troubles.set(new.trouble, of: query)
         guard Self.content(new) != Self.content(old) else { return due(at: now) }
         quiet.changed(at: now)
         if Self.losesBackends(old, new) { quiet.expire(at: now) }

@@ -30,12 +30,12 @@ final class CatalogBoard: Sendable {
     }
 
     func found(_ finding: CatalogAssembly.Finding, of query: CatalogQuery) {
-        let (before, after) = assembly.withLock { assembly in
-            let before = assembly.catalog(at: .zero).services[query]?.trouble
+        let change = assembly.withLock { assembly in
+            let before = assembly.troubles
             obey(assembly.found(finding, of: query, at: clock.now))
-            return (before, assembly.catalog(at: .zero).services[query]?.trouble)
+            return (before, assembly.troubles)
         }
-        log(query, before, after)
+        log(query, before: change.0, after: change.1)
     }
 
     /// Calls the assembly when it wants to be called, until the task is cancelled.
@@ -60,14 +60,21 @@ final class CatalogBoard: Sendable {
         if let time = action.wake { deadline.yield(time) }
     }
 
-    private func log(_ query: CatalogQuery, _ before: CatalogTrouble?, _ after: CatalogTrouble?) {
-        guard before?.kind != after?.kind else { return }
-        if let after {
+    /// What concerns the server is said once for all services.
+    private func log(_ query: CatalogQuery, before: CatalogTroubles, after: CatalogTroubles) {
+        if let cause = after.server, before.server == nil {
+            logger.warning(
+                "catalog in trouble, the last good answers stay",
+                metadata: ["kind": "\(cause.kind)", "cause": "\(cause.message)"])
+        } else if after.server == nil, before.server != nil {
+            logger.notice("catalog is read again")
+        }
+        if let cause = after.services[query], before.services[query] == nil {
             logger.warning(
                 "catalog service in trouble, its last good answer stays",
-                metadata: ["service": "\(query)", "kind": "\(after.kind)", "cause": "\(after.message)"])
-        } else {
-            logger.notice("catalog service is read again", metadata: ["service": "\(query)"])
+                metadata: ["service": "\(query)", "kind": "\(cause.kind)", "cause": "\(cause.message)"])
+        } else if after.services[query] == nil, before.services[query] != nil {
+            logger.notice("catalog service is as it should be again", metadata: ["service": "\(query)"])
         }
     }
 }

@@ -27,6 +27,11 @@ public final class ConsulCatalog: Sendable {
         public var requests = 0
         /// Of the bodies of answers.
         public var bytes = 0
+
+        public init(requests: Int = 0, bytes: Int = 0) {
+            self.requests = requests
+            self.bytes = bytes
+        }
     }
 
     private let reader: ConsulReader

@@ -33,7 +33,10 @@ final class FleetLoop: Sendable {
     }
 
     private func followRegistrations() async {
-        var watch = WatchState<UInt64>(reader.settings, at: reader.clock.now)
+        var settings = reader.settings
+        // Each move of the index costs a small request a service.
+        settings.pacing = Pacing(news: .seconds(1))
+        var watch = WatchState<UInt64>(settings, at: reader.clock.now)
         while !Task.isCancelled {
             guard let outcome = await reader.ask(&watch, { try await self.reader.registrations($0) }) else { return }
             if case .success(.changed) = outcome { state.withLock { $0.registrationsMoved() } }

@@ -6,32 +6,39 @@
 public struct Pacing: Hashable, Sendable {
     private let burst: Int
     private let first: Duration
-    private let longest: Duration
-    private let longestUseful: Duration
+    private let longest: [Answer: Duration]
     private var pace: Duration
     /// When the bucket would be full.
     private var full: Duration?
 
+    enum Answer: Hashable, Sendable {
+        case news
+        /// As after a check's output that nobody looks at.
+        case nothingNew
+        /// As about a missing service, which every change elsewhere wakes.
+        case nothing
+    }
+
     /// - Parameters:
     ///   - first: Between two questions of a churn that has just begun.
-    ///   - longest: Between two when answers bring nothing new, as those about a missing service do.
-    ///   - longestUseful: Between two when each brings something new.
+    ///   - news: At most, when each answer brings something new.
+    ///   - nothingNew: At most, when answers say what is known.
+    ///   - nothing: At most, when answers are empty.
     public init(
-        burst: Int = 2, first: Duration = .milliseconds(250), longest: Duration = .seconds(15),
-        longestUseful: Duration = .seconds(2)
+        burst: Int = 2, first: Duration = .milliseconds(250), news: Duration = .milliseconds(250),
+        nothingNew: Duration = .seconds(1), nothing: Duration = .seconds(15)
     ) {
         self.burst = burst
         self.first = first
-        self.longest = longest
-        self.longestUseful = longestUseful
+        longest = [.news: news, .nothingNew: nothingNew, .nothing: nothing]
         pace = first
     }
 
     /// Takes a token, and answers from when on the next question may be asked.
-    mutating func next(at now: Duration, isUseful: Bool) -> Duration {
+    mutating func next(at now: Duration, _ answer: Answer) -> Duration {
         let begin = full ?? now
         if begin <= now { pace = first }
-        pace = min(pace, isUseful ? longestUseful : longest)
+        pace = min(pace, longest[answer, default: first])
         let end = max(begin, now) + pace
         full = end
         let notBefore = end - first * burst

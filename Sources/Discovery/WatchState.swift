@@ -35,9 +35,9 @@ public struct WatchState<Payload: Equatable & Sendable>: Sendable {
             asked = WatchQuestion(consistency: .default, blocking: nil, notBefore: now)
             return .none
         }
-        let isChanged = answer.payload != seen
+        let worth: Pacing.Answer = answer.payload != seen ? .news : answer.isEmpty ? .nothing : .nothingNew
         seen = answer.payload
-        followIndex(of: answer, notBefore: pacing.next(at: now, isUseful: isChanged))
+        followIndex(of: answer, notBefore: pacing.next(at: now, worth))
         if let suspicion = suspicion(of: answer) { return .suspicious(suspicion, answer.payload) }
         guard let payload = answer.payload, payload != held else { return .confirmed }
         held = payload

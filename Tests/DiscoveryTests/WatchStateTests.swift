@@ -139,12 +139,16 @@ import Testing
         }
     }
 
-    @Test func `answers that bring nothing come two at once, then down to one in 15 s`() {
+    @Test func `answers without anything come two at once, then down to one in 15 s`() {
         #expect(pace(11) { _ in [] } == [0, 0, 250, 500, 1000, 2000, 4000, 8000, 15000, 15000, 15000])
     }
 
-    @Test func `answers that bring something come at least every 2 s`() {
-        #expect(pace(9) { ["\($0)"] } == [0, 0, 250, 500, 1000, 2000, 2000, 2000, 2000])
+    @Test func `answers that say what is known come two at once, then down to one a second`() {
+        #expect(pace(7) { _ in ["a"] } == [0, 0, 250, 500, 1000, 1000, 1000])
+    }
+
+    @Test func `answers that bring something come two at once, then four a second`() {
+        #expect(pace(6) { ["\($0)"] } == [0, 0, 250, 250, 250, 250])
     }
 
     @Test func `after a calm the next change is asked about at once`() {
