@@ -25,6 +25,12 @@ final class CatalogBoard: Sendable {
     /// With the ages of now.
     var current: Catalog { assembly.withLock { $0.catalog(at: clock.now) } }
 
+    /// A watcher that goes on from what is known of a service, so that a change of watchers empties nothing.
+    func watcher(of query: CatalogQuery, _ settings: WatchSettings) -> WatchState<ServiceReading> {
+        let held = current.services[query]?.reading
+        return WatchState(settings, holding: held, isEmpty: held?.isEmpty ?? true, at: clock.now)
+    }
+
     func watch(_ queries: Set<CatalogQuery>) {
         assembly.withLock { obey($0.watch(queries, at: clock.now)) }
     }

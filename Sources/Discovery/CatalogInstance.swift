@@ -85,4 +85,7 @@ public struct ServiceReading: Hashable, Sendable {
         self.routes = routes
         self.problems = problems
     }
+
+    /// Whether Consul listed nothing at all, not even what cannot be used.
+    var isEmpty: Bool { instances.isEmpty && problems.isEmpty }
 }

@@ -14,11 +14,17 @@ public final class ConsulCatalog: Sendable {
         public var quiet: QuietTime
         /// Below the client's own bound and the 200 connections that an agent allows.
         public var pollsMax: Int
+        /// Also follow every service of which an instance has a tag `urlprefix-` or `sluice.`, unfiltered.
+        public var followsTags: Bool
 
-        public init(watch: WatchSettings = WatchSettings(), quiet: QuietTime = QuietTime(), pollsMax: Int = 100) {
+        public init(
+            watch: WatchSettings = WatchSettings(), quiet: QuietTime = QuietTime(), pollsMax: Int = 100,
+            followsTags: Bool = false
+        ) {
             self.watch = watch
             self.quiet = quiet
             self.pollsMax = pollsMax
+            self.followsTags = followsTags
         }
     }
 
@@ -34,6 +40,13 @@ public final class ConsulCatalog: Sendable {
         }
     }
 
+    private struct Queries {
+        var asked: Set<CatalogQuery> = []
+        /// By their tags.
+        var found: Set<CatalogQuery> = []
+    }
+
+    private let queries = Mutex(Queries())
     private let reader: ConsulReader
     private let settings: Settings
     private let board: CatalogBoard
@@ -60,8 +73,16 @@ public final class ConsulCatalog: Sendable {
 
     /// From now on follows these and no others; what is known of them stays. Returns at once.
     public func watch(_ queries: Set<CatalogQuery>) {
-        board.watch(queries)
-        want.yield(queries)
+        follow { $0.asked = queries }
+    }
+
+    private func follow(_ change: (inout Queries) -> Void) {
+        queries.withLock { queries in
+            change(&queries)
+            let all = queries.asked.union(queries.found)
+            board.watch(all)
+            want.yield(all)
+        }
     }
 
     /// Follows until its task is cancelled. To be called once.
@@ -69,6 +90,17 @@ public final class ConsulCatalog: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { [board] in await board.run() }
             group.addTask { [self] in await follow() }
+            if settings.followsTags { group.addTask { [self] in await followTags() } }
+        }
+    }
+
+    /// Which services ask for routes. Where none does any more, that is not believed: see `Suspicion`.
+    private func followTags() async {
+        var state = WatchState<Set<String>>(settings.watch, at: reader.clock.now)
+        while !Task.isCancelled {
+            guard let outcome = await reader.ask(&state, { try await self.reader.tagged($0) }) else { return }
+            guard case .success(.changed(let names)) = outcome else { continue }
+            follow { $0.found = Set(names.map { CatalogQuery(service: $0) }) }
         }
     }
 
@@ -100,7 +132,7 @@ public final class ConsulCatalog: Sendable {
 
     /// One service by a long poll of its own.
     private func follow(_ query: CatalogQuery) async {
-        var state = WatchState<ServiceReading>(settings.watch, at: reader.clock.now)
+        var state = board.watcher(of: query, settings.watch)
         while !Task.isCancelled {
             guard let outcome = await reader.ask(&state, { try await self.reader.reading(of: query, $0) }) else {
                 return

@@ -59,6 +59,16 @@ final class ConsulReader: Sendable {
         return WatchAnswer(payload: answer.response.index, isEmpty: false, response: answer.response)
     }
 
+    /// The services of which an instance has a tag that asks for a route.
+    func tagged(_ question: WatchQuestion) async throws -> WatchAnswer<Set<String>> {
+        let answer = try await client.catalogServices(consistency: question.consistency, blocking: question.blocking)
+        count(answer.response)
+        let found = answer.value.filter { _, tags in
+            tags.contains { tag in RouteWords.tagPrefixes.contains { tag.hasPrefix($0) } }
+        }
+        return WatchAnswer(payload: Set(found.keys), isEmpty: found.isEmpty, response: answer.response)
+    }
+
     /// All checks that do not pass.
     func checks(_ question: WatchQuestion) async throws -> WatchAnswer<Set<FleetState.Check>> {
         let answer = try await client.healthStates(

@@ -16,7 +16,8 @@ final class FleetLoop: Sendable {
     private let wake: AsyncStream<Void>.Continuation
 
     init(_ queries: Set<CatalogQuery>, reader: ConsulReader, board: CatalogBoard) {
-        state = Mutex(FleetState(queries, settings: reader.settings, at: reader.clock.now))
+        let watchers = queries.map { ($0, board.watcher(of: $0, reader.settings)) }
+        state = Mutex(FleetState(Dictionary(uniqueKeysWithValues: watchers)))
         self.reader = reader
         self.board = board
         // What is to be done lies in the state: one wake-up stands for all before it.

@@ -34,10 +34,10 @@ struct FleetState: Sendable {
     /// Nil before the first list.
     private var checks: Set<Check>?
 
-    init(_ queries: Set<CatalogQuery>, settings: WatchSettings, at now: Duration) {
-        known = Dictionary(
-            uniqueKeysWithValues: queries.map { ($0, Known(watch: WatchState(settings, at: now))) })
-        work = Work(reads: queries)
+    /// - Parameter watchers: One a service, which goes on from what is known of it.
+    init(_ watchers: [CatalogQuery: WatchState<ServiceReading>]) {
+        known = watchers.mapValues { Known(watch: $0) }
+        work = Work(reads: Set(watchers.keys))
     }
 
     var queries: Set<CatalogQuery> { Set(known.keys) }

@@ -18,8 +18,14 @@ public struct WatchState<Payload: Equatable & Sendable>: Sendable {
     public private(set) var held: Payload?
     private var holdsSomething = false
 
-    public init(_ settings: WatchSettings = WatchSettings(), at now: Duration) {
+    /// - Parameter holding: What was held before, by another watcher of the same; nil for nothing.
+    public init(
+        _ settings: WatchSettings = WatchSettings(), holding: Payload? = nil, isEmpty: Bool = true, at now: Duration
+    ) {
         self.settings = settings
+        held = holding
+        seen = holding
+        holdsSomething = holding != nil && !isEmpty
         pacing = settings.pacing
         asked = WatchQuestion(consistency: settings.consistency, blocking: nil, notBefore: now)
     }

@@ -10,9 +10,13 @@ import Testing
     private let api = CatalogQuery(service: "api")
     private typealias Check = FleetState.Check
 
+    private func fleet(_ queries: [CatalogQuery]) -> FleetState {
+        FleetState(Dictionary(uniqueKeysWithValues: queries.map { ($0, WatchState(at: .zero)) }))
+    }
+
     /// Both services read, on nodes n1 and n2, and an empty list of checks.
     private func settled() throws -> FleetState {
-        var state = FleetState([web, api], settings: WatchSettings(), at: .zero)
+        var state = fleet([web, api])
         _ = state.take()
         state.checksAre([])
         _ = state.take()
@@ -24,7 +28,7 @@ import Testing
     }
 
     @Test func `at first all are read`() {
-        var state = FleetState([web, api], settings: WatchSettings(), at: .zero)
+        var state = fleet([web, api])
         #expect(state.take() == FleetState.Work(reads: [web, api]))
         #expect(state.take().isEmpty)
     }
@@ -54,7 +58,7 @@ import Testing
     }
 
     @Test func `the first list of checks asks for every index`() {
-        var state = FleetState([web], settings: WatchSettings(), at: .zero)
+        var state = fleet([web])
         _ = state.take()
         state.checksAre([])
         #expect(state.take() == FleetState.Work(probes: [web]))

@@ -78,6 +78,22 @@ import Testing
         }
     }
 
+    @Test(arguments: Way.allCases)
+    func `services are found by the tags that ask for routes`(way: Way) async throws {
+        let server = try ConsulServer()
+        var settings = way.settings
+        settings.followsTags = true
+        try await withCatalog(of: ["web"], port: server.port, settings: settings) { running in
+            try await running.register("web", "a")
+            try await running.register("shop", "b", tags: ["urlprefix-shop.example/"])
+            try await running.register("hidden", "c", tags: ["v1"])
+            try await running.await("shop", "b active")
+            #expect(running.service("shop")?.reading?.routes.map(\.host) == ["shop.example"])
+            #expect(running.service("hidden") == nil)
+            #expect(running.service("web") != nil)
+        }
+    }
+
     @Test func `a token that is revoked leaves the last good answer, and a new one in its file heals`() async throws {
         let server = try ConsulServer(accessLists: true)
         let master = try server.directory.write(ConsulServer.masterToken, to: "master")
@@ -167,13 +183,15 @@ extension RunningCatalog {
         _ = try await client.put(String(parts[0]), query: query, body: Array(body.utf8))
     }
 
-    func register(_ service: String, _ id: String, check: Bool = false) async throws {
+    func register(_ service: String, _ id: String, check: Bool = false, tags: [String] = []) async throws {
+        let words = tags.map { "\"\($0)\"" }.joined(separator: ",")
         let ttl = check ? #", "Check": { "CheckID": "check-\#(id)", "TTL": "10m" }"# : ""
         // A server that has just begun knows no leader yet.
         try await awaited("registration of \(id)") {
             do {
                 try await put(
-                    "/agent/service/register", #"{ "Name": "\#(service)", "ID": "\#(id)", "Port": 80\#(ttl) }"#)
+                    "/agent/service/register",
+                    #"{ "Name": "\#(service)", "ID": "\#(id)", "Port": 80, "Tags": [\#(words)]\#(ttl) }"#)
                 return true
             } catch is ConsulError {
                 return false

@@ -60,6 +60,12 @@ import Testing
         #expect(state.answered(answer([]), at: .zero) == .changed([]))
     }
 
+    @Test func `a watcher that goes on from another's holding is not emptied either`() {
+        var state = State(WatchSettings(), holding: ["a"], isEmpty: false, at: .zero)
+        #expect(state.answered(answer([], index: 8), at: .seconds(1)) == .suspicious(.emptied, []))
+        #expect(state.held == ["a"])
+    }
+
     @Test func `a filtered answer is suspicious even with instances in it`() {
         var state = state()
         #expect(state.answered(answer(["a"], filtered: true), at: .zero) == .suspicious(.filtered, ["a"]))
