@@ -32,6 +32,7 @@ let package = Package(
     products: [
         .executable(name: "sluiced", targets: ["sluiced"]),
         .executable(name: "sluicectl", targets: ["sluicectl"]),
+        .library(name: "Coordination", targets: ["Coordination"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -64,6 +65,7 @@ let package = Package(
         module("Health", ["Model", "EventLoop", "CLinux"]),
         module("Reconciler", ["Model", "Storage", logging]),
         module("Discovery", ["Model", "ConsulAPI", logging]),
+        module("Coordination", ["Storage", logging]),
         module("Diagnosis", ["Model"]),
         module("Admin", ["CLinux", hummingbird, nio, logging]),
 
@@ -105,7 +107,7 @@ let package = Package(
         tests("HealthTests", ["Health", "Model", "EventLoop"]),
         tests("ReconcilerTests", ["Reconciler", "Model", "Storage", logging]),
         tests("AdminTests", ["Admin", logging]),
-
+        tests("CoordinationTests", ["Coordination", "Storage", logging]),
     ],
     swiftLanguageModes: [.v6]
 )
