@@ -65,7 +65,7 @@ let package = Package(
         module("Health", ["Model", "EventLoop", "CLinux"]),
         module("Reconciler", ["Model", "Storage", logging]),
         module("Discovery", ["Model", "ConsulAPI", logging]),
-        module("Coordination", ["Storage", logging]),
+        module("Coordination", ["Storage", httpClient, nio, nioFoundation, nioPosix, nioSSL, logging]),
         module("Diagnosis", ["Model"]),
         module("Admin", ["CLinux", hummingbird, nio, logging]),
 

@@ -7,12 +7,13 @@ import Testing
 
 /// The stores that the contract is tried on.
 enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
-    case memory
+    case memory, etcd
 
     /// What must be on the machine.
     var program: String? {
         switch self {
         case .memory: nil
+        case .etcd: "etcd"
         }
     }
 
@@ -24,6 +25,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
     var shortestLease: Duration {
         switch self {
         case .memory: .milliseconds(500)
+        case .etcd: .seconds(2)
         }
     }
 
@@ -60,6 +62,7 @@ struct Site: Sendable {
         case .memory:
             let server = MemoryServer()
             return Site(kind) { try MemoryStore(server, fleet: $0, client: $1) }
+        case .etcd: return try await EtcdServer.shared.get().site()
         }
     }
 }
