@@ -50,6 +50,7 @@ let package = Package(
         .systemLibrary(name: "CBPF"),
         .target(name: "CLinux"),
         .systemLibrary(name: "COpenSSL"),
+        .systemLibrary(name: "CHiredis"),
 
         // Floor 1: import floor 0 and packages.
         module("Model", ["CDataplane"]),
@@ -65,7 +66,9 @@ let package = Package(
         module("Health", ["Model", "EventLoop", "CLinux"]),
         module("Reconciler", ["Model", "Storage", logging]),
         module("Discovery", ["Model", "ConsulAPI", logging]),
-        module("Coordination", ["Storage", httpClient, nio, nioFoundation, nioPosix, nioSSL, logging]),
+        module(
+            "Coordination",
+            ["Storage", "CHiredis", "COpenSSL", httpClient, nio, nioFoundation, nioPosix, nioSSL, logging]),
         module("Diagnosis", ["Model"]),
         module("Admin", ["CLinux", hummingbird, nio, logging]),
 

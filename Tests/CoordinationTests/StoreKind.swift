@@ -7,13 +7,14 @@ import Testing
 
 /// The stores that the contract is tried on.
 enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
-    case memory, etcd
+    case memory, etcd, redis
 
     /// What must be on the machine.
     var program: String? {
         switch self {
         case .memory: nil
         case .etcd: "etcd"
+        case .redis: "redis-server"
         }
     }
 
@@ -24,7 +25,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
     /// The shortest lease that its server grants.
     var shortestLease: Duration {
         switch self {
-        case .memory: .milliseconds(500)
+        case .memory, .redis: .milliseconds(500)
         case .etcd: .seconds(2)
         }
     }
@@ -63,6 +64,7 @@ struct Site: Sendable {
             let server = MemoryServer()
             return Site(kind) { try MemoryStore(server, fleet: $0, client: $1) }
         case .etcd: return try await EtcdServer.shared.get().site()
+        case .redis: return try await RedisServer.shared.get().site()
         }
     }
 }
