@@ -68,7 +68,7 @@ let package = Package(
         module("Discovery", ["Model", "ConsulAPI", logging]),
         module(
             "Coordination",
-            ["Storage", "CHiredis", "COpenSSL", httpClient, nio, nioFoundation, nioPosix, nioSSL, logging]),
+            ["Storage", "ConsulAPI", "CHiredis", "COpenSSL", httpClient, nio, nioFoundation, nioPosix, nioSSL, logging]),
         module("Diagnosis", ["Model"]),
         module("Admin", ["CLinux", hummingbird, nio, logging]),
 
@@ -110,7 +110,7 @@ let package = Package(
         tests("HealthTests", ["Health", "Model", "EventLoop"]),
         tests("ReconcilerTests", ["Reconciler", "Model", "Storage", logging]),
         tests("AdminTests", ["Admin", logging]),
-        tests("CoordinationTests", ["Coordination", "Storage", logging]),
+        tests("CoordinationTests", ["Coordination", "ConsulAPI", "Storage", nio, logging]),
     ],
     swiftLanguageModes: [.v6]
 )

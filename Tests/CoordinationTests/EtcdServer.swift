@@ -6,19 +6,23 @@ import TestSupport
 
 /// One member of etcd, alone.
 struct EtcdServer: Sendable {
-    let process: ServerProcess
+    let process: StoreProcess
     let endpoint: String
+    let port: UInt16
 
     static let shared = Shared { try await EtcdServer() }
 
     /// - Parameter data: goes on with it; a new directory unless told.
-    init(options: [String] = [], data: TemporaryDirectory? = nil, port: UInt16? = nil) async throws {
+    init(options: [String] = [], data: TemporaryDirectory? = nil, port: UInt16? = nil, peer: UInt16? = nil) async throws
+    {
         let directory = try data ?? TemporaryDirectory()
-        let client = "http://127.0.0.1:\(try port ?? ServerProcess.freePort())"
-        let peer = "http://127.0.0.1:\(try ServerProcess.freePort())"
+        let port = try port ?? StoreProcess.freePort()
+        self.port = port
+        let client = "http://127.0.0.1:\(port)"
+        let peer = "http://127.0.0.1:\(try peer ?? StoreProcess.freePort())"
         endpoint = client
         let store = try EtcdStore(EtcdSettings(endpoints: [client], timeout: .milliseconds(500)), fleet: "probe")
-        process = try await ServerProcess(
+        process = try await StoreProcess(
             [
                 Requirement.path(of: "etcd") ?? "etcd", "--data-dir", "\(directory.path)/data",
                 "--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer,

@@ -6,7 +6,7 @@ import TestSupport
 
 /// One Redis, alone, which keeps what it is told at once.
 struct RedisServer: Sendable {
-    let process: ServerProcess
+    let process: StoreProcess
     let port: UInt16
 
     static let shared = Shared { try await RedisServer() }
@@ -16,12 +16,12 @@ struct RedisServer: Sendable {
         options: [String] = [], data: TemporaryDirectory? = nil, port: UInt16? = nil, probe: RedisSettings? = nil
     ) async throws {
         let directory = try data ?? TemporaryDirectory()
-        let port = try port ?? ServerProcess.freePort()
+        let port = try port ?? StoreProcess.freePort()
         self.port = port
         var probe = probe ?? RedisSettings(host: "127.0.0.1")
         probe.port = port
         let connection = try RedisConnection(probe)
-        process = try await ServerProcess(
+        process = try await StoreProcess(
             [
                 Requirement.path(of: "redis-server") ?? "redis-server", "--port", "\(port)", "--bind", "127.0.0.1",
                 "--dir", directory.path, "--save", "", "--appendonly", "yes", "--appendfsync", "always",

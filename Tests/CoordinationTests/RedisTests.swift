@@ -81,7 +81,7 @@ import Testing
                 """)
         }
         let trusted = StoreTLS(authorityFile: "\(directory.path)/right.pem")
-        let port = try ServerProcess.freePort()
+        let port = try StoreProcess.freePort()
         let server = try await RedisServer(
             options: [
                 "--port", "0", "--tls-port", "\(port)", "--tls-cert-file", "\(directory.path)/right.pem",

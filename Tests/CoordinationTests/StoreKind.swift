@@ -7,7 +7,7 @@ import Testing
 
 /// The stores that the contract is tried on.
 enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
-    case memory, etcd, redis
+    case memory, etcd, redis, consul
 
     /// What must be on the machine.
     var program: String? {
@@ -15,6 +15,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
         case .memory: nil
         case .etcd: "etcd"
         case .redis: "redis-server"
+        case .consul: "consul"
         }
     }
 
@@ -27,6 +28,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
         switch self {
         case .memory, .redis: .milliseconds(500)
         case .etcd: .seconds(2)
+        case .consul: .seconds(1)
         }
     }
 
@@ -65,6 +67,7 @@ struct Site: Sendable {
             return Site(kind) { try MemoryStore(server, fleet: $0, client: $1) }
         case .etcd: return try await EtcdServer.shared.get().site()
         case .redis: return try await RedisServer.shared.get().site()
+        case .consul: return try await ConsulSite.shared.get().site()
         }
     }
 }

@@ -104,6 +104,8 @@ final class RedisConnection: Sendable {
 
         private func exchange(_ operation: String, _ words: [[UInt8]], until end: Duration) throws -> RedisReply {
             do {
+                // What was lost between two requests was not asked for: it is no unknown outcome.
+                if transport?.isStale ?? false { drop() }
                 if transport == nil { try connect(operation, until: end) }
                 return try ask(words, until: end)
             } catch let failure as TransportFailure {

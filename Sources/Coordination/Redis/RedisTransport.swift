@@ -38,6 +38,17 @@ final class RedisTransport {
         close(socket)
     }
 
+    /// Whether there is something to read though nothing was asked: the end, as a rule, of a connection long idle.
+    var isStale: Bool {
+        var one = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        guard Glibc.poll(&one, 1, 0) != 0 else { return false }
+        guard let session else { return true }
+        // TLS 1.3 sends its tickets when it likes; this takes them in.
+        var byte: UInt8 = 0
+        let count = SSL_peek(session, &byte, 1)
+        return count > 0 || SSL_get_error(session, count) != SSL_ERROR_WANT_READ
+    }
+
     func send(_ bytes: UnsafeRawBufferPointer, until end: Duration) throws {
         var sent = 0
         while sent < bytes.count {

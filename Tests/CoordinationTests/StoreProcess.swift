@@ -8,7 +8,7 @@ import Testing
 
 /// A real server on free loopback ports with its data in a temporary directory; it ends with the test, and with the
 /// test's process however that ends.
-final class ServerProcess: Sendable {
+final class StoreProcess: Sendable {
     let directory: TemporaryDirectory
     private let shell: pid_t
     /// The server lives as long as this end of the pipe is open.
@@ -80,23 +80,8 @@ final class ServerProcess: Sendable {
         return (child, ends[1])
     }
 
-    /// A port of the loopback that was free just now.
-    static func freePort() throws -> UInt16 {
-        let file = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard file >= 0 else { throw SystemError("make a socket") }
-        defer { close(file) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(file, pointer, length) == 0 && getsockname(file, pointer, &length) == 0
-            }
-        }
-        guard bound else { throw SystemError("find a free port") }
-        return UInt16(bigEndian: address.sin_port)
-    }
+    /// A port of the loopback that nobody else has or was given.
+    static func freePort() throws -> UInt16 { try ServerProcess.freePorts(1)[0] }
 }
 
 /// A server that all tests of a kind use, started by the first of them.
