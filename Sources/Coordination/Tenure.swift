@@ -89,6 +89,9 @@ public struct LockName: Hashable, Sendable, CustomStringConvertible {
 
     private init() { name = nil }
 
+    /// As it was written: the leader's is empty.
+    init(stored: String) { name = stored.isEmpty ? nil : stored }
+
     /// Throws `StoreError.name` for what cannot be part of a key.
     public init(_ name: String) throws { self.name = try KeyPart.checked(name) }
 

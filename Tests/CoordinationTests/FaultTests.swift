@@ -59,7 +59,7 @@ import Testing
         #expect(try await store.publish([3], as: third, replacing: Document([1]).digest) == .accepted)
     }
 
-    @Test(arguments: StoreKind.here.filter { $0 != .memory })
+    @Test(arguments: StoreKind.here.filter { $0.program != nil })
     func `a publication that was read after a time-out is accepted`(kind: StoreKind) async throws {
         let server = try await kind.breakable()
         defer { server.end() }
@@ -79,7 +79,7 @@ import Testing
         #expect(try await store.read(.current) == Document([1]))
     }
 
-    @Test(arguments: StoreKind.here.filter { $0 != .memory })
+    @Test(arguments: StoreKind.here.filter { $0.program != nil })
     func `a server that is silent is unreachable within its time`(kind: StoreKind) async throws {
         let server = try await kind.breakable()
         defer { server.end() }
@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreKind.here.filter { $0 != .memory })
+    @Test(arguments: StoreKind.here.filter { $0.program != nil })
     func `a leader whose process slept past its lease is refused by the store`(kind: StoreKind) async throws {
         let site = try await Site.shared(kind)
         let (a, b) = (try await site.founded("a"), try await site.client("b"))
@@ -122,6 +122,7 @@ extension StoreKind {
     func breakable() async throws -> FaultTests.Breakable {
         switch self {
         case .memory: try await breakableMemory()
+        case .local: try breakableDirectory()
         case .etcd: try await breakableEtcd()
         case .redis: try await breakableRedis()
         case .consul: try await breakableConsul()
@@ -136,6 +137,16 @@ extension StoreKind {
             pause: { await server.pause() }, resume: { await server.resume() }, wipe: { await server.wipe() },
             backup: { kept.put(await server.backup()) },
             restore: { if let backup = kept.value { await server.restore(backup) } }, end: {})
+    }
+
+    private func breakableDirectory() throws -> FaultTests.Breakable {
+        let directory = try LastingDirectories.make()
+        let (file, kept) = ("\(directory.path)/records.json", "\(directory.path)/kept.json")
+        return FaultTests.Breakable(
+            site: Site(self) { fleet, _ in try LocalFileStore(directory: directory.path, fleet: fleet) },
+            pause: {}, resume: {}, wipe: { try Shell.run("rm \(file)") },
+            backup: { try Shell.run("cp \(file) \(kept)") }, restore: { try Shell.run("cp \(kept) \(file)") },
+            end: {})
     }
 
     /// Snapshots as etcdctl takes and restores them, on the same port.

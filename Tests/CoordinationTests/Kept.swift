@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import Synchronization
 import TestSupport
 
@@ -18,5 +19,18 @@ final class Kept<Value: Sendable>: Sendable {
 
     func ending(_ body: (Value) -> Void) {
         if let value { body(value) }
+    }
+}
+
+/// Directories that last as long as the tests, and go with them.
+enum LastingDirectories {
+    private static let all = Mutex<[TemporaryDirectory]>([])
+    private static let registered: Void = { atexit { LastingDirectories.all.withLock { $0 = [] } } }()
+
+    static func make() throws -> TemporaryDirectory {
+        registered
+        let directory = try TemporaryDirectory()
+        all.withLock { $0.append(directory) }
+        return directory
     }
 }

@@ -7,12 +7,12 @@ import Testing
 
 /// The stores that the contract is tried on.
 enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
-    case memory, etcd, redis, consul
+    case memory, local, etcd, redis, consul
 
     /// What must be on the machine.
     var program: String? {
         switch self {
-        case .memory: nil
+        case .memory, .local: nil
         case .etcd: "etcd"
         case .redis: "redis-server"
         case .consul: "consul"
@@ -26,7 +26,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
     /// The shortest lease that its server grants.
     var shortestLease: Duration {
         switch self {
-        case .memory, .redis: .milliseconds(500)
+        case .memory, .local, .redis: .milliseconds(500)
         case .etcd: .seconds(2)
         case .consul: .seconds(1)
         }
@@ -65,6 +65,11 @@ struct Site: Sendable {
         case .memory:
             let server = MemoryServer()
             return Site(kind) { try MemoryStore(server, fleet: $0, client: $1) }
+        case .local:
+            let directory = try LastingDirectories.make()
+            return Site(kind) { fleet, _ in
+                try LocalFileStore(directory: "\(directory.path)/store", fleet: fleet)
+            }
         case .etcd: return try await EtcdServer.shared.get().site()
         case .redis: return try await RedisServer.shared.get().site()
         case .consul: return try await ConsulSite.shared.get().site()
