@@ -2,6 +2,7 @@
 
 import ConsulAPI
 import Foundation
+import Glibc
 import Logging
 
 /// Follows services in a file that holds what Consul's `/v1/health/service/NAME` answers: an array of entries, of one
@@ -60,12 +61,18 @@ public final class FileCatalog: Sendable {
     }
 
     private func follow(_ queries: Set<CatalogQuery>) async {
-        var watches: [CatalogQuery: WatchState<ServiceReading>] = [:]
+        var watches = Dictionary(uniqueKeysWithValues: queries.map { ($0, board.watcher(of: $0, WatchSettings())) })
+        var content = Result { try FileContent(path) }
+        var last: [String]?
         while !Task.isCancelled {
             let now = clock.now
-            let content = Result { try FileContent(path) }
+            let stamp = FileContent.stamp(path)
+            if stamp == nil || stamp != last {
+                content = Result { try FileContent(path) }
+                last = stamp
+            }
             for query in queries {
-                var watch = watches[query] ?? WatchState(at: now)
+                guard var watch = watches[query] else { continue }
                 board.found(Self.finding(query, content, &watch, at: now), of: query)
                 watches[query] = watch
             }
@@ -103,6 +110,16 @@ struct FileContent: Sendable {
     }
 
     let entries: [String: [HealthEntry]]
+
+    /// What tells one content from another without reading it; nil where there is no file.
+    static func stamp(_ path: String) -> [String]? {
+        var status = stat()
+        guard fstatat(AT_FDCWD, path, &status, 0) == 0 else { return nil }
+        return [
+            "\(status.st_dev)", "\(status.st_ino)", "\(status.st_size)", "\(status.st_mtim.tv_sec)",
+            "\(status.st_mtim.tv_nsec)",
+        ]
+    }
 
     init(_ path: String) throws(Failure) {
         let data: Data

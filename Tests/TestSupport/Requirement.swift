@@ -20,7 +20,7 @@ public enum Requirement {
 
     /// The path of a program, looked for in `PATH` and where root's programs lie.
     public static func path(of program: String) -> String? {
-        let folders = (environment("PATH") ?? "") + ":/usr/sbin:/sbin:/usr/local/sbin:/usr/bin"
+        let folders = (environment("PATH") ?? "") + ":/usr/sbin:/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin"
         return folders.split(separator: ":").map { "\($0)/\(program)" }.first { access($0, X_OK) == 0 }
     }
 
