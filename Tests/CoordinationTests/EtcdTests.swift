@@ -63,10 +63,12 @@ import Testing
 
     @Test func `no member at all is one line`() async throws {
         let store = try EtcdStore(EtcdSettings(endpoints: ["http://127.0.0.1:1"]), fleet: "f")
-        await #expect(
-            throws: StoreError.unreachable(
-                place: "etcd at http://127.0.0.1:1", operation: "kv/range", cause: "Connection refused")
-        ) { try await store.identity() }
+        let error = await #expect(throws: StoreError.self) { try await store.identity() }
+        // On a starved machine the time ends first.
+        let lines = ["Connection refused", "no answer in time"].map { cause in
+            StoreError.unreachable(place: "etcd at http://127.0.0.1:1", operation: "kv/range", cause: cause)
+        }
+        #expect(error.map(lines.contains) == true, "\(String(describing: error))")
     }
 
     @Test func `a watch that begins before a compaction is taken up again`() async throws {
