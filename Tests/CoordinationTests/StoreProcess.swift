@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+import Synchronization
 import TestSupport
 import Testing
 
@@ -13,6 +14,7 @@ final class StoreProcess: Sendable {
     private let shell: pid_t
     /// The server lives as long as this end of the pipe is open.
     private let life: Int32
+    private let ended = Atomic(false)
 
     /// Starts `arguments`, whose first is a path, and waits until `isReady`.
     init(
@@ -46,6 +48,7 @@ final class StoreProcess: Sendable {
 
     /// Ends it with SIGKILL, and returns when it is gone.
     func end() {
+        guard !ended.exchange(true, ordering: .sequentiallyConsistent) else { return }
         // Told so, it leaves the data where they are.
         _ = write(life, "\n", 1)
         close(life)

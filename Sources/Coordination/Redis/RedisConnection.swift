@@ -13,11 +13,15 @@ public struct RedisSettings: Hashable, Sendable {
     /// Nil: without TLS.
     public var tls: StoreTLS?
     public var timeout: Duration
+    /// The name by which Sentinel knows the master: then host and port are a sentinel's, which is asked for the master
+    /// at each connection. Nil: they are Redis' own.
+    public var sentinelMaster: String?
 
     public init(
         host: String, port: UInt16 = 6379, user: String? = nil, passwordFile: String? = nil, tls: StoreTLS? = nil,
-        timeout: Duration = .seconds(1)
+        timeout: Duration = .seconds(1), sentinelMaster: String? = nil
     ) {
+        self.sentinelMaster = sentinelMaster
         self.host = host
         self.port = port
         self.user = user
@@ -126,14 +130,28 @@ final class RedisConnection: Sendable {
         }
 
         private func connect(_ operation: String, until end: Duration) throws {
-            transport = try RedisTransport(host: settings.host, port: settings.port, tls: settings.tls, until: end)
-            reader = redisReaderCreate()
+            try open(settings.host, settings.port, until: end)
+            if let name = settings.sentinelMaster {
+                let words = ["SENTINEL", "get-master-addr-by-name", name].map { Array($0.utf8) }
+                let reply = try ask(words, until: end)
+                guard let host = reply[0].text, let port = reply[1].text.flatMap({ UInt16($0) }) else {
+                    throw StoreError.unreachable(
+                        place: settings.place, operation: operation, cause: "the sentinel knows no master '\(name)'")
+                }
+                drop()
+                try open(host, port, until: end)
+            }
             guard let file = settings.passwordFile else { return }
             let words = ["AUTH"] + (settings.user.map { [$0] } ?? []) + [try SecretFile.word(file)]
             let reply = try ask(words.map { Array($0.utf8) }, until: end)
             if case .error(let text) = reply {
                 throw StoreError.denied(place: settings.place, operation: "authenticate", cause: text)
             }
+        }
+
+        private func open(_ host: String, _ port: UInt16, until end: Duration) throws {
+            transport = try RedisTransport(host: host, port: port, tls: settings.tls, until: end)
+            reader = redisReaderCreate()
         }
 
         private func ask(_ words: [[UInt8]], until end: Duration) throws -> RedisReply {

@@ -18,6 +18,7 @@ extension RedisStore {
             return .held(by: HolderToken(text: reply[1].text ?? ""), epoch: try record(reply[2])?.epoch ?? 0)
         case "won":
             guard let record = try record(reply[1]), let identity = try checked(reply[2]) else { fallthrough }
+            histories[token] = try await history()
             return .won(Tenure(lock: lock, epoch: record.epoch, token: token, store: identity))
         default:
             throw StoreError.refused(
@@ -29,13 +30,25 @@ extension RedisStore {
         let reply = try await connection.script(
             "renew \(lock)", RedisScripts.renew, keys: [keys.holder(lock)],
             [Array(token.text.utf8), milliseconds(lease)])
-        return reply == .integer(1) ? .renewed : .lost
+        guard reply == .integer(1) else { return .lost }
+        // A promoted replica may lack what its master had accepted: who led there begins anew, above it.
+        guard let known = histories[token] else { return .renewed }
+        return try await history() == known ? .renewed : .lost
+    }
+
+    /// What distinguishes a promoted replica from the master before it; nil where it does not matter.
+    private func history() async throws -> String? {
+        guard watchesPromotion else { return nil }
+        let text = try await connection.command("read replication", "INFO", "replication").text ?? ""
+        let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("master_replid:") }
+        return line.map { String($0.dropFirst("master_replid:".count)) }
     }
 
     public func release(_ lock: LockName, as token: HolderToken) async throws {
         _ = try await connection.script(
             "release \(lock)", RedisScripts.release, keys: [keys.holder(lock), keys.prefix + "changes"],
             [Array(token.text.utf8), Array(lock.holderPath.utf8)])
+        histories[token] = nil
     }
 
     public func status(of lock: LockName) async throws -> LockStatus {

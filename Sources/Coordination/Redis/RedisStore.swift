@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A fleet's store in one Redis or Valkey, 5 or later, without replicas that could take its place.
+/// A fleet's store in one Redis or Valkey, 5 or later, alone or behind Sentinel.
 ///
 /// Each transaction is a script, so that a stale leader can change nothing as long as this Redis keeps its memory: with
 /// `appendonly yes` and `appendfsync always`, also across a restart. Leases end by the server's own clock: a step of it
-/// can end one early, and what its holder then writes is refused. Behind Sentinel two holders are possible; then only
-/// the hosts' own comparison of epochs keeps the order.
+/// can end one early, and what its holder then writes is refused. Behind Sentinel two holders are possible: a leader
+/// steps down as soon as it sees another replication history, but only the hosts' own comparison of epochs keeps the
+/// order.
 public actor RedisStore: FleetStore {
     public nonisolated let place: String
     nonisolated let keys: StoreKeys
     nonisolated let connection: RedisConnection
     nonisolated let settings: RedisSettings
+    /// By token: the replication history of the master that gave the lock.
+    var histories: [HolderToken: String] = [:]
+    nonisolated var watchesPromotion: Bool { settings.sentinelMaster != nil }
     /// Made by the first who waits; blocks there while others work.
     var watching: RedisConnection?
     /// From where somebody reads the stream of changes on behalf of all who wait.
