@@ -112,6 +112,35 @@ import Testing
         await #expect { try await wrong.identity() } throws: { "\($0)".contains("authenticate as edge") }
     }
 
+    @Test(.requires("openssl")) func `over TLS the certificate decides`() async throws {
+        let directory = try TemporaryDirectory()
+        for name in ["right", "wrong"] {
+            try Shell.run(
+                """
+                openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=t \
+                -addext subjectAltName=IP:127.0.0.1 -keyout \(directory.path)/\(name).key \
+                -out \(directory.path)/\(name).pem
+                """)
+        }
+        let client = "https://127.0.0.1:\(try StoreProcess.freePort())"
+        let peer = "http://127.0.0.1:\(try StoreProcess.freePort())"
+        let trusted = StoreTLS(authorityFile: "\(directory.path)/right.pem")
+        let store = try EtcdStore(EtcdSettings(endpoints: [client], tls: trusted), fleet: "f")
+        let server = try await StoreProcess(
+            [
+                Requirement.path(of: "etcd") ?? "etcd", "--data-dir", "\(directory.path)/data", "--listen-client-urls",
+                client, "--advertise-client-urls", client, "--listen-peer-urls", peer,
+                "--initial-advertise-peer-urls", peer, "--initial-cluster", "default=\(peer)", "--cert-file",
+                "\(directory.path)/right.pem", "--key-file", "\(directory.path)/right.key",
+            ], in: directory
+        ) { try await store.identity() == nil }
+        defer { server.end() }
+        _ = try await store.found()
+        let other = StoreTLS(authorityFile: "\(directory.path)/wrong.pem")
+        let wrong = try EtcdStore(EtcdSettings(endpoints: [client], tls: other), fleet: "f")
+        await #expect { try await wrong.identity() } throws: { "\($0)".contains("CERTIFICATE_VERIFY_FAILED") }
+    }
+
     @Test func `health names the version and the size`() async throws {
         let health = try await EtcdServer.shared.get().site().client("a").health()
         #expect(health.version?.hasPrefix("3.") == true)
