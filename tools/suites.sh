@@ -12,17 +12,15 @@ archive() {
     printf '%s\n' "$site"
 }
 
-# suite_world SUITE: a folder that is all that apt knows of the suite, its lists read; to be removed by who asked.
+# suite_world SUITE WORLD: makes the folder that is all that apt knows of the suite, and reads its lists.
 suite_world() {
-    local world site
+    local world=$2 site
     need apt-get dpkg-deb
     site=$(archive)
-    world=$(mktemp -d -p "${SCRATCH:-${TMPDIR:-/tmp}}")
     mkdir -p "$world"/{lists/partial,cache/archives/partial,unpacked}
     : >"$world/status"
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site $1 main" >"$world/sources.list"
     private_apt apt-get "$world" -q update >"$world/log" 2>&1 || die "apt cannot read $1: $(complaint "$world")"
-    printf '%s\n' "$world"
 }
 
 # suite_unpack WORLD PACKAGE: its files, below WORLD/unpacked.
