@@ -28,7 +28,7 @@ final class ScriptedServer: Sendable {
         self.behaviour = Mutex(behaviour)
         listener = try Descriptor.listener(on: .loopback(port: 0))
         port = try listener.localAddress().port
-        try Self.thread { [self] in serve() }
+        try DetachedThread.run { [self] in serve() }
     }
 
     var lastRequest: String? { requests.withLock(\.last) }
@@ -78,24 +78,6 @@ final class ScriptedServer: Sendable {
         var room = [UInt8](repeating: 0, count: 4096)
         let count = recv(connection, &room, room.count, 0)
         if count > 0 { requests.withLock { $0.append(String(decoding: room.prefix(count), as: UTF8.self)) } }
-    }
-
-    private static func thread(_ body: @escaping @Sendable () -> Void) throws {
-        let work = Unmanaged.passRetained(Work(body))
-        var thread = pthread_t()
-        let failure = pthread_create(
-            &thread, nil,
-            { context in
-                if let context { Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body() }
-                return nil
-            }, work.toOpaque())
-        guard failure == 0 else { throw SystemError("start a thread", cause: "error \(failure)") }
-        pthread_detach(thread)
-    }
-
-    private final class Work: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 }
 

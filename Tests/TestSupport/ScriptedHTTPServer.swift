@@ -48,7 +48,7 @@ public final class ScriptedHTTPServer: Sendable {
             }
         }
         guard ready else { throw SystemError("listen on port \(port)") }
-        try Self.thread { [self] in accepting() }
+        try DetachedThread.run { [self] in accepting() }
     }
 
     public var address: String { "http://127.0.0.1:\(port)" }
@@ -65,7 +65,7 @@ public final class ScriptedHTTPServer: Sendable {
             let connection = Glibc.accept(listener, nil, nil)
             guard connection >= 0 else { continue }
             do {
-                try Self.thread { [self] in
+                try DetachedThread.run { [self] in
                     serve(connection)
                     close(connection)
                 }
@@ -147,24 +147,6 @@ public final class ScriptedHTTPServer: Sendable {
     private func isReadable(_ descriptor: Int32) -> Bool {
         var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return Glibc.poll(&poll, 1, 10) > 0
-    }
-
-    private static func thread(_ body: @escaping @Sendable () -> Void) throws {
-        let work = Unmanaged.passRetained(Work(body))
-        var thread = pthread_t()
-        let failure = pthread_create(
-            &thread, nil,
-            { context in
-                if let context { Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body() }
-                return nil
-            }, work.toOpaque())
-        guard failure == 0 else { throw SystemError("start a thread", cause: "error \(failure)") }
-        pthread_detach(thread)
-    }
-
-    private final class Work: Sendable {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 }
 
