@@ -15,6 +15,10 @@ import Testing
         try (0..<count).map { try #require(IPPrefix("10.\(network).\($0).0/\(length)")) }
     }
 
+    private static func clients(_ texts: String...) throws -> [IPAddress] {
+        try texts.map { try #require(IPAddress($0)) }
+    }
+
     /// Maps with room for eight prefixes, in which a generation is in force.
     private static func maps(_ image: MapImage) throws -> MemoryMaps {
         let maps = MemoryMaps()
@@ -24,18 +28,19 @@ import Testing
     }
 
     /// What the lists say to a client, as the program asks them.
-    private static func isAllowed(_ client: String, _ service: ServiceImage, _ maps: MemoryMaps) throws -> Bool {
-        let address = try #require(IPAddress(client))
-        let best = maps.access.filter { $0.service.rawValue == service.id && $0.prefix.contains(address) }
+    private static func isAllowed(_ client: IPAddress, _ service: ServiceImage, _ maps: MemoryMaps) -> Bool {
+        let best = maps.access.filter { $0.service.rawValue == service.id && $0.prefix.contains(client) }
             .max { $0.prefix.length < $1.prefix.length }
         return best?.allows ?? (maps.memory.services[Int(service.id)].access_default == ACCESS_ALLOW.rawValue)
     }
 
     @Test func `a list of which only one of old and new has room is replaced`() throws {
         var fleet = Fleet()
-        fleet.adjust = { $0.allow = (try? Self.prefixes(1, 6)) ?? [] }
+        let first = try Self.prefixes(1, 6)
+        fleet.adjust = { $0.allow = first }
         let before = try Host.image(try fleet.next([Self.web]))
-        fleet.adjust = { $0.allow = (try? Self.prefixes(2, 6)) ?? [] }
+        let second = try Self.prefixes(2, 6)
+        fleet.adjust = { $0.allow = second }
         let after = try Host.image(try fleet.next([Self.web]))
         for cut in 0... {
             let maps = try Self.maps(before)
@@ -49,33 +54,40 @@ import Testing
     @Test func `clients that both lists allow by the same prefix are allowed all the time`() throws {
         var fleet = Fleet()
         let both = try Self.prefixes(3, 2)
-        fleet.adjust = { $0.allow = both + ((try? Self.prefixes(1, 6)) ?? []) }
+        let first = try Self.prefixes(1, 6)
+        fleet.adjust = { $0.allow = both + first }
         let before = try Host.image(try fleet.next([Self.web]))
-        fleet.adjust = { $0.allow = both + ((try? Self.prefixes(2, 6)) ?? []) }
+        let second = try Self.prefixes(2, 6)
+        fleet.adjust = { $0.allow = both + second }
         let after = try Host.image(try fleet.next([Self.web]))
         let maps = try Self.maps(before)
+        let clients = try Self.clients("10.3.0.1", "10.3.1.1")
+        let stranger = try #require(IPAddress("192.0.2.1"))
         try maps.apply(after) { step in
-            for client in ["10.3.0.1", "10.3.1.1"] {
-                #expect((try? Self.isAllowed(client, after.services[0], maps)) == true, "\(client) after \(step.name)")
+            for client in clients {
+                #expect(Self.isAllowed(client, after.services[0], maps), "\(client) after \(step.name)")
             }
-            #expect((try? Self.isAllowed("192.0.2.1", after.services[0], maps)) == false)
+            #expect(!Self.isAllowed(stranger, after.services[0], maps))
         }
     }
 
     @Test(arguments: [2, 3, 8])
     func `clients that both lists allow by prefixes that overlap are allowed all the time`(free: Int) throws {
         var fleet = Fleet()
-        fleet.adjust = { $0.allow = (try? Self.prefixes(0, 8) + Self.prefixes(5, 4)) ?? [] }
+        let first = try Self.prefixes(0, 8) + Self.prefixes(5, 4)
+        fleet.adjust = { $0.allow = first }
         let before = try Host.image(try fleet.next([Self.web]))
         let covering = try #require(IPPrefix("10.5.0.0/16"))
-        fleet.adjust = { $0.allow = [covering] + ((try? Self.prefixes(0, 8, length: 25) + Self.prefixes(9, 2)) ?? []) }
+        let second = try Self.prefixes(0, 8, length: 25) + Self.prefixes(9, 2)
+        fleet.adjust = { $0.allow = [covering] + second }
         let after = try Host.image(try fleet.next([Self.web]))
         let maps = MemoryMaps()
         maps.accessLimit = 12 + free
         try maps.apply(before)
+        let clients = try Self.clients("10.0.0.1", "10.0.3.1", "10.0.7.1", "10.5.0.1", "10.5.3.1")
         try maps.apply(after) { step in
-            for client in ["10.0.0.1", "10.0.3.1", "10.0.7.1", "10.5.0.1", "10.5.3.1"] {
-                #expect((try? Self.isAllowed(client, after.services[0], maps)) == true, "\(client) after \(step.name)")
+            for client in clients {
+                #expect(Self.isAllowed(client, after.services[0], maps), "\(client) after \(step.name)")
             }
             #expect(maps.access.count <= maps.accessLimit)
         }
@@ -94,22 +106,27 @@ import Testing
 
     @Test func `a deny list that an allow list replaces without room lets no denied client in`() throws {
         var fleet = Fleet()
-        fleet.adjust = { $0.deny = (try? Self.prefixes(1, 6)) ?? [] }
+        let first = try Self.prefixes(1, 6)
+        fleet.adjust = { $0.deny = first }
         let before = try Host.image(try fleet.next([Self.web]))
-        fleet.adjust = { $0.allow = (try? Self.prefixes(2, 6)) ?? [] }
+        let second = try Self.prefixes(2, 6)
+        fleet.adjust = { $0.allow = second }
         let after = try Host.image(try fleet.next([Self.web]))
         let maps = try Self.maps(before)
+        let denied = try #require(IPAddress("10.1.0.1"))
         try maps.apply(after) { step in
-            #expect((try? Self.isAllowed("10.1.0.1", after.services[0], maps)) == false, "after \(step.name)")
+            #expect(!Self.isAllowed(denied, after.services[0], maps), "after \(step.name)")
         }
         #expect(maps.differences(from: after) == [])
     }
 
     @Test func `the list of a service that goes makes room for another's`() throws {
         var fleet = Fleet()
-        fleet.adjust = { if $0.name == "web" { $0.allow = (try? Self.prefixes(1, 6)) ?? [] } }
+        let first = try Self.prefixes(1, 6)
+        fleet.adjust = { if $0.name == "web" { $0.allow = first } }
         let before = try Host.image(try fleet.next([Self.web, Self.dns]))
-        fleet.adjust = { $0.allow = (try? Self.prefixes(2, 6)) ?? [] }
+        let second = try Self.prefixes(2, 6)
+        fleet.adjust = { $0.allow = second }
         let after = try Host.image(try fleet.next([Self.dns]))
         let maps = try Self.maps(before)
         let web = before.services.first { $0.name == "web" }
@@ -135,7 +152,8 @@ import Testing
 
     @Test func `a lost bit of the filter and a lost prefix are differences, and the next plan mends them`() throws {
         var fleet = Fleet()
-        fleet.adjust = { $0.deny = (try? Self.prefixes(1, 3)) ?? [] }
+        let denied = try Self.prefixes(1, 3)
+        fleet.adjust = { $0.deny = denied }
         let image = try Host.image(try fleet.next([Self.web]))
         let maps = try Self.maps(image)
         maps.memory.filter.update(repeating: 0, count: Int(ACCESS_FILTER_WORDS))
