@@ -35,6 +35,11 @@ import Testing
         _ = try await store.found()
         let tenure = try await win(store)
         #expect(try await store.renew(.leader, as: tenure.token, for: .seconds(60)) == .renewed)
+        // Replication is asynchronous: a master that dies with its writes unsent leaves an empty store behind.
+        let written = try RedisConnection(RedisSettings(host: "127.0.0.1", port: master.port))
+        _ = try await written.command("mark", "SET", "mark", "1")
+        #expect(
+            try await written.command("wait", "WAIT", "1", "30000", patience: .seconds(30)) == .integer(1))
         master.process.end()
         try await awaited("the loss of the lock", within: .seconds(60)) {
             do {
