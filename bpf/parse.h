@@ -191,14 +191,17 @@ static __always_inline verdict parse_ipv6(struct xdp_md *ctx, struct packet *pac
 	packet->protocol = ip->nexthdr;
 	packet->transport = sizeof(*ip);
 
-	if (unlikely(is_extension(packet->protocol))) {
-		refused = parse_extensions(ctx, packet);
-		if (refused || packet->flags & PACKET_LATER_FRAGMENT)
-			return refused;
-	}
-	if (unlikely(packet->protocol == NEXT_ICMPV6)) {
-		packet->flags |= PACKET_ICMP;
-		return GO_ON;
+	/* Before the five tests of what may stand between: nearly nothing does. */
+	if (unlikely(packet->protocol != IPPROTO_TCP && packet->protocol != IPPROTO_UDP)) {
+		if (is_extension(packet->protocol)) {
+			refused = parse_extensions(ctx, packet);
+			if (refused || packet->flags & PACKET_LATER_FRAGMENT)
+				return refused;
+		}
+		if (packet->protocol == NEXT_ICMPV6) {
+			packet->flags |= PACKET_ICMP;
+			return GO_ON;
+		}
 	}
 	parse_transport(packet, header + packet->transport, end, packet->length - packet->transport);
 	return GO_ON;

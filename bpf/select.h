@@ -11,8 +11,9 @@ _Static_assert(REASON_NEW == REASON_SETTLED + PACKET_SYN, "one addition tells a 
 
 #define LOOPBACK_NET 127	/* first byte of 127.0.0.0/8 */
 #define MULTICAST_NET 224	/* and all above: 224.0.0.0/4, 240.0.0.0/4, broadcast */
-#define IPV6_MULTICAST 0xff
-#define IPV6_LOOPBACK bpf_htonl(1)
+/* Halves as loaded. Tests of single bytes would make the compiler keep the address in pieces, for all to put together. */
+#define IPV6_MULTICAST bpf_cpu_to_be64(0xffULL << 56)
+#define IPV6_LOOPBACK bpf_cpu_to_be64(1)	/* the low half, behind zeros */
 
 static __always_inline int is_vip(const struct vip *vip, const struct address *address, __be16 port, __u8 protocol)
 {
@@ -71,10 +72,10 @@ static __always_inline enum reason refuse_ipv6(struct control *control, const st
 {
 	if (unlikely(source->halves[0] == destination->halves[0] && source->halves[1] == destination->halves[1]))
 		return REASON_SOURCE_LAND;
-	if (unlikely(source->bytes[0] == IPV6_MULTICAST))
+	if (unlikely((source->halves[0] & IPV6_MULTICAST) == IPV6_MULTICAST))
 		return REASON_SOURCE_MULTICAST;
 	if (unlikely(!source->halves[0]))	/* unspecified and v4-mapped ones have no place on the wire */
-		return !source->words[2] && source->words[3] == IPV6_LOOPBACK ? REASON_SOURCE_LOOPBACK : REASON_BAD_HEADER;
+		return source->halves[1] == IPV6_LOOPBACK ? REASON_SOURCE_LOOPBACK : REASON_BAD_HEADER;
 	if (unlikely((source->halves[0] & control->source6_mask) == control->source6 && control->source6_mask))
 		return REASON_SOURCE_LOOP;
 	return REASON_NONE;

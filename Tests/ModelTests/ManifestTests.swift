@@ -86,7 +86,7 @@ import Testing
     @Test func `a manifest is what it was when schema 1 was set down`() {
         let bytes = Generation(epoch: 1, number: 1, seed: 0xab).manifestBytes(digests: [:])
         let expected = """
-            {"epoch":1,"flow-hash":2,"next-backend-id":1,"number":1,"schema":1,"seed":"00000000000000ab",\
+            {"epoch":1,"flow-hash":3,"next-backend-id":1,"number":1,"schema":1,"seed":"00000000000000ab",\
             "services":[],"table-hash":1}
             """
         #expect(String(decoding: bytes, as: UTF8.self) == expected)
@@ -94,7 +94,7 @@ import Testing
 
     @Test(arguments: [
         ("\"schema\":1", "\"schema\":2,\"more\":1", "schema: this version knows schema 1 alone"),
-        ("\"flow-hash\":2,", "", "flow-hash: this version knows flow-hash 2 alone"),
+        ("\"flow-hash\":3,", "", "flow-hash: this version knows flow-hash 3 alone"),
         ("\"table-hash\":1", "\"table-hash\":3", "table-hash: this version knows table-hash 1 alone"),
         ("\"epoch\":1", "\"epoch\":-1", "epoch: -1 is not within"), ("00ab\"", "00AB\"", "seed: expected sixteen"),
         ("\"number\":1", "\"numbers\":1", "unknown key 'numbers'"),
