@@ -71,6 +71,7 @@ let package = Package(
             ["Storage", "ConsulAPI", "CHiredis", "COpenSSL", httpClient, nio, nioFoundation, nioPosix, nioSSL, logging]),
         module("Diagnosis", ["Model"]),
         module("Admin", ["CLinux", hummingbird, nio, logging]),
+        module("HTTP", []),
 
         // Floor 3: the programs.
         .executableTarget(
@@ -110,6 +111,7 @@ let package = Package(
         tests("HealthTests", ["Health", "Model", "EventLoop"]),
         tests("ReconcilerTests", ["Reconciler", "Model", "Storage", logging]),
         tests("AdminTests", ["Admin", logging]),
+        tests("HTTPTests", ["HTTP"]),
         tests("CoordinationTests", ["Coordination", "ConsulAPI", "Storage", nio, logging]),
     ],
     swiftLanguageModes: [.v6]
