@@ -84,6 +84,18 @@ struct ByteWriter {
         base[place] = byte
     }
 
+    /// Moves what is written already, within what is written.
+    mutating func move(from place: Int, to other: Int, _ number: Int) {
+        precondition(number >= 0 && min(place, other) >= 0 && max(place, other) + number <= count)
+        memmove(base + other, base + place, number)
+    }
+
+    /// A writer over what this one has written, from `place` on.
+    func revised(at place: Int) -> ByteWriter {
+        precondition(place >= 0 && place <= count)
+        return ByteWriter(base + place, capacity: count - place)
+    }
+
     /// Where the next byte goes, and how many may.
     @inline(__always)
     var tail: UnsafeMutableBufferPointer<UInt8> { UnsafeMutableBufferPointer(start: base + count, count: room) }
