@@ -44,12 +44,15 @@ final class Dialogue {
         input += octets
         var lines: [String] = []
         var at = 0
-        output += written { writer in
+        output += written(room: 20_000) { writer in
             while true {
                 let event = connection.receive(input.span, &at, into: &section, to: &writer)
                 if case .needsMore = event { break }
                 if let line = line(event) { lines.append(line) }
-                if case .failed = event { break }
+                switch event {
+                case .failed, .blocked: return
+                default: break
+                }
             }
         }
         input.removeFirst(at)

@@ -126,6 +126,38 @@ struct FieldSection: ~Copyable {
         return true
     }
 
+    /// A line that is left out until it is filled: what comes first and is known last.
+    mutating func reserveLine() -> Bool {
+        guard excess == .none && count < limits.lines else {
+            exceed(.lines)
+            return false
+        }
+        var line = FieldLine(
+            start: UInt32(truncatingIfNeeded: used), nameCount: 0, valueCount: 0, hash: 0, name: .other, form: .indexed,
+            faults: [])
+        line.isRemoved = true
+        records[count] = line
+        count &+= 1
+        return true
+    }
+
+    /// Makes what lies in `tail` the line at `index`, in the place of the one there.
+    mutating func fill(_ index: Int, _ line: FieldLine) -> Bool {
+        precondition(index >= 0 && index < count)
+        guard commit(line) else { return false }
+        count &-= 1
+        records[index] = records[count]
+        return true
+    }
+
+    mutating func fill(_ index: Int, _ name: FieldName, _ value: UnsafeBufferPointer<UInt8>) -> Bool {
+        precondition(index >= 0 && index < count)
+        guard append(name, value) else { return false }
+        count &-= 1
+        records[index] = records[count]
+        return true
+    }
+
     /// Appends a line of our own making.
     @discardableResult
     mutating func append(
