@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConsulAPI
+import Model
 
 /// Puts single readings together into whole catalogs, and waits for quiet before it hands one on.
 ///

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Logging
+import Model
 import Synchronization
 
 /// Where readers put what they find; hands whole catalogs on when the assembly says so.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Model
+
 /// What is wrong, once for the server and once a service.
 struct CatalogTroubles: Sendable {
     private var ofServer: [CatalogQuery: CatalogTrouble] = [:]

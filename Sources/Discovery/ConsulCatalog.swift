@@ -2,6 +2,7 @@
 
 import ConsulAPI
 import Logging
+import Model
 import Synchronization
 
 /// Follows services in Consul, and hands whole catalogs on.

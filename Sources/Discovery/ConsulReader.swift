@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConsulAPI
+import Model
 import Synchronization
 
 /// Asks Consul what the watchers want to know, and counts what it costs.

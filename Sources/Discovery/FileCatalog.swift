@@ -4,6 +4,7 @@ import ConsulAPI
 import Foundation
 import Glibc
 import Logging
+import Model
 
 /// Follows services in a file that holds what Consul's `/v1/health/service/NAME` answers: an array of entries, of one
 /// service or of several.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConsulAPI
+import Model
 import Synchronization
 
 /// Keeps a fleet's state and obeys it.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Model
+
 /// Follows many services by two questions, and says which of them must be read again.
 ///
 /// A registration moves the index of all registrations without saying whose: each service is then asked for its index

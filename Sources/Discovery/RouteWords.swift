@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Model
+
 /// What an instance's tags and metadata say about routes, still as text.
 struct RouteWords {
     private(set) var routes: [(place: String, text: String)] = []

@@ -119,11 +119,15 @@ public struct VirtualService: Hashable, Sendable {
 public struct DesiredState: Hashable, Sendable {
     public struct Entry: Hashable, Sendable {
         public var service: VirtualService
+        /// Those that a person named.
         public var backends: [Backend]
+        /// Where the others are found; nil: there are no others.
+        public var query: CatalogQuery?
 
-        public init(service: VirtualService, backends: [Backend]) {
+        public init(service: VirtualService, backends: [Backend], query: CatalogQuery? = nil) {
             self.service = service
             self.backends = backends
+            self.query = query
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Discovery
+import Model
 import Testing
 
 /// When whole catalogs are handed on: a quiet time of 250 ms, 10 s at the longest.

@@ -3,6 +3,7 @@
 import ConsulAPI
 import Discovery
 import Glibc
+import Model
 import TestSupport
 import Testing
 

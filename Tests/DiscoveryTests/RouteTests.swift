@@ -2,6 +2,7 @@
 
 import ConsulAPI
 import Discovery
+import Model
 import Testing
 
 @Suite struct RouteTests {

@@ -2,6 +2,7 @@
 
 import ConsulAPI
 import Discovery
+import Model
 import TestSupport
 
 /// A catalog that follows a server, and what a test looks at.

@@ -2,6 +2,7 @@
 
 import ConsulAPI
 import Discovery
+import Model
 import Testing
 
 /// What Consul's answer becomes.

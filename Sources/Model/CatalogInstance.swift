@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Model
-
 /// One instance of a service as a catalog has it.
 public struct CatalogInstance: Hashable, Sendable {
     public enum State: String, Hashable, Sendable, CaseIterable {
@@ -86,6 +84,6 @@ public struct ServiceReading: Hashable, Sendable {
         self.problems = problems
     }
 
-    /// Whether Consul listed nothing at all, not even what cannot be used.
-    var isEmpty: Bool { instances.isEmpty && problems.isEmpty }
+    /// Whether the catalog listed nothing at all, not even what cannot be used.
+    public var isEmpty: Bool { instances.isEmpty && problems.isEmpty }
 }
