@@ -52,7 +52,7 @@ public struct StoreView: Hashable, Sendable {
     }
 }
 
-/// A document's name in the store: `current`, `desired`, `rollout`, `override/<id>`, `host/<name>`.
+/// A document's name in the store: `current`, `desired`, `rollout`, `history`, `override/<id>`, `host/<name>`.
 public struct DocumentName: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Below the fleet's prefix.
     public let text: String
@@ -60,6 +60,7 @@ public struct DocumentName: Hashable, Comparable, Sendable, CustomStringConverti
     public static let current = DocumentName(text: "current")
     public static let desired = DocumentName(text: "desired")
     public static let rollout = DocumentName(text: "rollout")
+    public static let history = DocumentName(text: "history")
 
     /// Throws `StoreError.name` for an id that cannot be part of a key.
     public static func override(_ id: String) throws -> DocumentName { try DocumentFamily.overrides.member(id) }

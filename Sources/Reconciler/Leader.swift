@@ -18,6 +18,8 @@ public struct Leader: Sendable {
         case refused(String)
         /// The write failed and changed nothing.
         case failed(String)
+        /// The leadership is over, though no write was refused.
+        case lost
         case tick
     }
 
@@ -65,6 +67,7 @@ public struct Leader: Sendable {
         case .refused(let cause):
             deposed(cause)
             return .stand
+        case .lost: epoch = nil
         case .tick: break
         }
         return decide(at: now)

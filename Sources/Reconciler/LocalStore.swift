@@ -7,7 +7,7 @@ import Storage
 ///
 /// Its directory belongs to one daemon; the state directory's lock sees to that. The epoch goes up at each start, so
 /// that a generation of an earlier run can never be taken for one of this run.
-public actor LocalStore: GenerationStore, Election {
+public actor LocalStore: GenerationStore, LeaderElection {
     /// Random, given when the store was made; compared, never ordered.
     public nonisolated let identity: String
 
@@ -29,14 +29,27 @@ public actor LocalStore: GenerationStore, Election {
         identity = try Self.identity(in: directory)
     }
 
-    public func lead(above floor: UInt64) throws -> UInt64 {
+    public func lead(
+        above floor: @escaping @Sendable () async -> UInt64,
+        _ body: @escaping @Sendable (any FencedWriter) async -> Void
+    ) async throws {
+        let floor = await floor()
+        await body(LocalWriter(store: self, epoch: try lead(above: floor)))
+    }
+
+    /// Begins an epoch, which is above the floor.
+    func lead(above floor: UInt64) throws -> UInt64 {
         let stored = try epochRecord()?.epoch ?? 0
         let epoch = max(stored, floor) + 1
         try epochDocument.write(.object(["epoch": .integer(Int64(clamping: epoch)), "holder": .string(holder)]))
         return epoch
     }
 
-    public func current() throws -> Publication? {
+    public func state() throws -> StoreState {
+        StoreState(epoch: try epochRecord()?.epoch ?? 0, current: try current())
+    }
+
+    func current() throws -> Publication? {
         guard let (_, digest) = try files.readManifest() else { return nil }
         if let latest, latest.digest == digest { return latest }
         latest = try files.read()
@@ -45,17 +58,18 @@ public actor LocalStore: GenerationStore, Election {
 
     public var leftover: String? { files.leftover }
 
-    public func publication(after mark: Mark?) async throws -> Publication {
+    public func state(after known: StoreState) async throws -> StoreState {
         while true {
             let changes = subscribe()
             defer { waiters[changes.id] = nil }
-            if let current = try current(), current.mark != mark { return current }
+            let state = try state()
+            if state.identity != known.identity || state.current?.mark != known.current?.mark { return state }
             for await _ in changes.stream { break }
             try Task.checkCancellation()
         }
     }
 
-    public func publish(_ generation: Generation, expecting predecessor: Mark?) throws -> Publication {
+    func publish(_ generation: Generation, expecting predecessor: Mark?) throws -> Publication {
         let record = try epochRecord()
         guard let record, record.epoch == generation.epoch, record.holder == holder else {
             throw PublishRefusal.fenced(epoch: generation.epoch, held: record?.epoch ?? 0)
@@ -98,5 +112,35 @@ public actor LocalStore: GenerationStore, Election {
             let digits = String(UInt32.random(in: 0 ... .max), radix: 16)
             return String(repeating: "0", count: 8 - digits.count) + digits
         }.joined()
+    }
+}
+
+/// The leadership of a single host: it lasts until another daemon begins an epoch in the same directory.
+private struct LocalWriter: FencedWriter {
+    let store: LocalStore
+    let epoch: UInt64
+
+    var remaining: Duration? { nil }
+
+    func publish(_ generation: Generation, expecting predecessor: Mark?) async throws -> Publication {
+        try await store.publish(generation, expecting: predecessor)
+    }
+
+    func keep(_ generation: Generation) async throws -> Publication { throw NoSharedStore() }
+
+    func write(_ bytes: [UInt8]?, to key: FleetKey, expecting: ExpectedDocument) async throws -> DocumentWrite {
+        throw NoSharedStore()
+    }
+
+    /// The store removes them by itself.
+    func deleteBlobs(_ digests: Set<String>) async throws {}
+}
+
+/// What a single host has no use for.
+public struct NoSharedStore: Error, Hashable, CustomStringConvertible {
+    public init() {}
+
+    public var description: String {
+        "this host has no shared store (coordination: store: local); its services document is the file that it reads"
     }
 }

@@ -2,50 +2,27 @@
 
 import Model
 
-/// Makes this host a leader.
-public protocol Election: Sendable {
-    /// Waits until this host leads, and answers the epoch of its leadership, which is above `floor`.
-    ///
-    /// The floor is the highest epoch that this host has seen anywhere; it heals a store that was put back in time.
-    func lead(above floor: UInt64) async throws -> UInt64
+/// Where backends are discovered; a leader's alone.
+public protocol CatalogSource: Sendable {
+    /// From now on follows these and no others; what is known of them stays. Returns at once.
+    func watch(_ queries: Set<CatalogQuery>) async
+
+    /// Each value is the whole catalog. For one consumer.
+    var catalogs: AsyncStream<Catalog> { get }
+
+    /// What is known now, with the ages of now: `Catalog.at` and each `asOf` are of the same clock.
+    var current: Catalog { get async }
 }
 
-/// Where generations are published: the leader's goal and every host's source.
-public protocol GenerationStore: Sendable {
-    /// What is published now; nil where nothing ever was.
-    func current() async throws -> Publication?
+/// The catalog of a host whose services name all their backends themselves.
+public struct NoCatalog: CatalogSource {
+    public init() {}
 
-    /// Waits until something else than `mark` is published.
-    func publication(after mark: Mark?) async throws -> Publication
+    public func watch(_ queries: Set<CatalogQuery>) async {}
 
-    /// Publishes if, in the same write, `predecessor` is found current and the generation's epoch is the store's.
-    ///
-    /// Throws `PublishRefusal` where it is not, another error where the write failed and nothing changed.
-    func publish(_ generation: Generation, expecting predecessor: Mark?) async throws -> Publication
+    public var catalogs: AsyncStream<Catalog> { AsyncStream { $0.finish() } }
 
-    /// What the last publication left that is not as it should be, though it succeeded; nil where all is.
-    var leftover: String? { get async }
-}
-
-extension GenerationStore {
-    public var leftover: String? { nil }
-}
-
-/// The store's answer to a leader that leads no more.
-public enum PublishRefusal: Error, Hashable, CustomStringConvertible {
-    case fenced(epoch: UInt64, held: UInt64)
-    case conflict(expected: Mark?, found: Mark?)
-
-    public var description: String {
-        switch self {
-        case .fenced(let epoch, let held):
-            "publish in epoch \(epoch): the store's epoch is \(held), another leader has taken over"
-        case .conflict(let expected, let found):
-            "publish after \(Self.text(expected)): the store holds \(Self.text(found))"
-        }
-    }
-
-    private static func text(_ mark: Mark?) -> String { mark.map { "\($0)" } ?? "nothing" }
+    public var current: Catalog { Catalog() }
 }
 
 /// What this host's probes see.
@@ -75,6 +52,20 @@ public protocol Applier: Sendable {
     ///
     /// Answers the names of the services all of whose slots are settled.
     func settle(at uptime: Duration) async throws -> Set<String>
+
+    /// What differs between the kernel and this order, which was applied last: a line each, empty where nothing does.
+    ///
+    /// After an answer of differences the next `apply` compares with what the kernel really holds, which repairs it.
+    func verify(_ order: Order) async throws -> [String]
+
+    /// How many packets have been dropped for each reason since the counters were made.
+    func drops() async throws -> [String: UInt64]
+}
+
+extension Applier {
+    public func verify(_ order: Order) async throws -> [String] { [] }
+
+    public func drops() async throws -> [String: UInt64] { [:] }
 }
 
 /// All that an applier needs to know, whole.

@@ -11,7 +11,8 @@ extension Reconciler {
             return [{ await self.publish(generation, after: predecessor) }]
         case .stand:
             logger.warning("leads no more", metadata: ["cause": "\(leader.problem ?? "")"])
-            return [{ await self.stand() }]
+            resignation?.finish()
+            return []
         case .wait(let uptime):
             return wake(.leader, at: uptime)
         }
@@ -38,8 +39,10 @@ extension Reconciler {
     }
 
     private func publish(_ generation: Generation, after predecessor: Mark?) async {
+        // Lost meanwhile: the leader's machine has been told, or will be.
+        guard let writer, writer.epoch == generation.epoch else { return }
         do {
-            let publication = try await ports.store.publish(generation, expecting: predecessor)
+            let publication = try await writer.publish(generation, expecting: predecessor)
             logger.info("published", metadata: ["generation": "\(publication.mark)"])
             post.yield(.trouble(.published, await ports.store.leftover))
             post.yield(.leader(.published(publication)))
@@ -121,42 +124,62 @@ extension Reconciler {
 
     // MARK: - What runs all the time
 
-    /// Waits for leadership; ends when it is won.
+    /// Leads whenever it can.
     func stand() async {
         while !Task.isCancelled {
+            var trouble: (any Error)?
             do {
                 // A store that cannot be read is not led: each try would cost an epoch.
-                _ = try await ports.store.current()
-                let epoch = try await ports.election.lead(above: host.highWater?.epoch ?? 0)
-                let stored = try await ports.store.current()
-                post.yield(.trouble(.election, nil))
-                post.yield(.leader(.elected(epoch: epoch, stored: stored, kept: host.current)))
-                logger.info("leading", metadata: ["epoch": "\(epoch)"])
-                return
+                _ = try await ports.store.state()
+                try await ports.election.lead(above: { await self.floor }, { await self.hold($0) })
             } catch {
-                await pause(.election, after: error)
+                trouble = error
             }
+            let held = hasHeld
+            hasHeld = false
+            if let trouble { post.yield(.trouble(.election, "\(trouble)")) }
+            if !held { await pause() }
+        }
+    }
+
+    /// The highest epoch that this host has seen.
+    private var floor: UInt64 { host.highWater?.epoch ?? 0 }
+
+    /// One leadership, from its beginning until this host resigns or the task is cancelled.
+    private func hold(_ writer: any FencedWriter) async {
+        do {
+            let stored = try await ports.store.state().current
+            let (resigned, resignation) = AsyncStream.makeStream(of: Never.self)
+            self.writer = writer
+            self.resignation = resignation
+            hasHeld = true
+            post.yield(.trouble(.election, nil))
+            post.yield(.leader(.elected(epoch: writer.epoch, stored: stored, kept: host.current)))
+            logger.info("leading", metadata: ["epoch": "\(writer.epoch)"])
+            for await _ in resigned {}
+            self.writer = nil
+            post.yield(.leader(.lost))
+        } catch {
+            post.yield(.trouble(.election, "\(error)"))
         }
     }
 
     /// Hands on what the store publishes.
     func follow() async {
-        var last: Mark?
+        var last = StoreState()
         while !Task.isCancelled {
             do {
-                let publication = try await ports.store.publication(after: last)
-                last = publication.mark
+                last = try await ports.store.state(after: last)
                 post.yield(.trouble(.store, nil))
-                post.yield(.host(.offered(publication)))
+                if let publication = last.current { post.yield(.host(.offered(publication))) }
             } catch {
-                await pause(.store, after: error)
+                if !Task.isCancelled { post.yield(.trouble(.store, "\(error)")) }
+                await pause()
             }
         }
     }
 
-    private func pause(_ trouble: Trouble, after error: any Error) async {
-        guard !Task.isCancelled else { return }
-        post.yield(.trouble(trouble, "\(error)"))
+    private func pause() async {
         // Cancelled: the caller's loop ends.
         do { try await clock.sleep(until: clock.now.uptime + Self.retry) } catch {}
     }

@@ -9,17 +9,23 @@ import Model
 public actor Reconciler {
     public struct Ports: Sendable {
         let store: any GenerationStore
-        let election: any Election
+        let election: any LeaderElection
+        /// Nil on a host alone, whose documents are its files.
+        let documents: (any FleetDocuments)?
+        let catalog: any CatalogSource
         let health: any HealthSource
         let nextHops: any NextHopSource
         let applier: any Applier
 
         public init(
-            store: any GenerationStore, election: any Election, health: any HealthSource,
-            nextHops: any NextHopSource, applier: any Applier
+            store: any GenerationStore, election: any LeaderElection, documents: (any FleetDocuments)? = nil,
+            catalog: any CatalogSource = NoCatalog(), health: any HealthSource, nextHops: any NextHopSource,
+            applier: any Applier
         ) {
             self.store = store
             self.election = election
+            self.documents = documents
+            self.catalog = catalog
             self.health = health
             self.nextHops = nextHops
             self.applier = applier
@@ -60,6 +66,11 @@ public actor Reconciler {
     var wakes: [Timer: Duration] = [:]
     var isolated: [String] = []
     var remembering: (isBusy: Bool, next: [BackendName: Int64]?) = (false, nil)
+    /// While this host leads.
+    var writer: (any FencedWriter)?
+    var resignation: AsyncStream<Never>.Continuation?
+    /// Whether the last candidacy came to a leadership.
+    var hasHeld = false
 
     private let inbox: AsyncStream<Input>
     nonisolated let post: AsyncStream<Input>.Continuation

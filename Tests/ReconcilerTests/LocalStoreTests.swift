@@ -101,17 +101,18 @@ struct LocalStoreTests {
 
     @Test func `one who waits is told of what is published`() async throws {
         let (store, first) = try await filled()
-        #expect(try await store.publication(after: nil) == first)
-        async let next = store.publication(after: first.mark)
+        let state = try await store.state(after: StoreState())
+        #expect(state == StoreState(epoch: 1, current: first))
+        async let next = store.state(after: state)
         let second = try publication("a", number: 2, after: first).generation
         let published = try await store.publish(second, expecting: first.mark)
-        #expect(try await next == published)
+        #expect(try await next.current == published)
     }
 
     @Test func `one who waits can be cancelled`() async throws {
         let (store, first) = try await filled()
         await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { _ = try await store.publication(after: first.mark) }
+            group.addTask { _ = try await store.state(after: StoreState(epoch: 1, current: first)) }
             group.cancelAll()
             await #expect(throws: CancellationError.self) { try await group.next() }
         }
