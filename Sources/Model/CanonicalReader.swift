@@ -24,7 +24,8 @@ public struct CanonicalReader {
         return Fields(members: members, path: path)
     }
 
-    public func array<Element>(_ read: (CanonicalReader) throws(CanonicalError) -> Element) throws(CanonicalError) -> [Element]
+    public func array<Element>(_ read: (CanonicalReader) throws(CanonicalError) -> Element) throws(CanonicalError)
+        -> [Element]
     {
         guard case .array(let elements) = value else { throw fault("expected an array") }
         var result: [Element] = []

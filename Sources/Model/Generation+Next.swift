@@ -19,31 +19,36 @@ extension Generation {
     ///   - seed: the fleet's secret; another one than before is a full remap of all flows.
     ///   - now: UTC, seconds since 1970.
     ///   - predecessor: SHA-256 of the previous manifest, which Model cannot take.
-    ///   - allowingEmpty: lets a service that had active backends have none, which is otherwise held back.
+    ///   - allowingEmpty: lets a service that had active backends have none, which is otherwise held back; so does a
+    ///     brake that holds nothing (`min-active: 0`, `max-removed: 100%`).
+    ///   - other: another line of generations that some hosts follow at this time. What is the same in both has one id
+    ///     and one place, what is not has none that the other uses, and the number is above those of both.
+    ///   - absorbing: hosts of the other line come over to this one: backends of the other alone drain here.
     /// - Returns: nil when services and seed are as they were.
     /// - Throws: everything that is wrong with `desired`, or does not fit beside `previous`.
     public static func next(
         desired: DesiredState, overrides: [Override] = [], previous: Generation?, settledServices: Set<String> = [],
-        epoch: UInt64, seed: UInt64, now: Int64, predecessor: String? = nil, allowingEmpty: Bool = false
+        epoch: UInt64, seed: UInt64, now: Int64, predecessor: String? = nil, allowingEmpty: Bool = false,
+        beside other: Generation? = nil, absorbing: Bool = false
     ) throws(ValidationError) -> Generation? {
         var problems = desired.problems
         if let error = ValidationError(problems) { throw error }
 
-        var placement = Placement(after: previous)
+        var placement = Placement(after: previous, beside: other)
         let drained = Overrides(overrides, now: now)
         var services: [PlacedService] = []
         let entries = desired.entries.sorted { NameHash.precedes($0.service.name, $1.service.name) }
         for entry in entries {
             let old = previous?.service(named: entry.service.name)
             let step = ServiceStep(
-                entry: entry, old: old, settles: settledServices.contains(entry.service.name), drained: drained,
-                now: now)
+                entry: entry, old: old, twin: other?.service(named: entry.service.name), absorbing: absorbing,
+                settles: settledServices.contains(entry.service.name), drained: drained, now: now)
             let service = step.next(&placement)
             if !allowingEmpty, let held = held(service, after: old) { problems.append(held) }
             services.append(service)
         }
         problems += placement.problems
-        let number = (previous?.number ?? 0) + 1
+        let number = max(previous?.number ?? 0, other?.number ?? 0) + 1
         if max(epoch, number) > UInt64(CanonicalValue.integers.upperBound) {
             problems.append(.init(.limit, "", "epoch \(epoch), number \(number): 2^53 - 1 is the last"))
         }
@@ -72,7 +77,10 @@ extension Generation {
 
     /// A service that had backends for new flows and would have none.
     private static func held(_ service: PlacedService, after old: PlacedService?) -> ValidationError.Problem? {
-        guard let old, !old.members.isEmpty, service.members.isEmpty else { return nil }
+        let brake = service.service.brake
+        guard let old, !old.members.isEmpty, service.members.isEmpty,
+            brake.minimumActive > 0 || brake.maximumRemoved < 100
+        else { return nil }
         return ValidationError.Problem(
             .brake, "service \(service.service.name)",
             "would have no active backend left of \(old.members.count): held back")
@@ -111,6 +119,9 @@ private struct Overrides {
 private struct ServiceStep {
     let entry: DesiredState.Entry
     let old: PlacedService?
+    /// The same service in the other line.
+    let twin: PlacedService?
+    let absorbing: Bool
     let settles: Bool
     let drained: Overrides
     let now: Int64
@@ -121,8 +132,8 @@ private struct ServiceStep {
         let keepsTable = old?.service.tableSize == service.tableSize
         let kept = keepsTable ? old : nil
         var placed = PlacedService(
-            id: old?.id ?? placement.newService(service.name),
-            table: kept?.table ?? placement.newTable(service.tableSize, for: service.name),
+            id: old?.id ?? twin?.id ?? placement.newService(service.name),
+            table: kept?.table ?? twinTable ?? placement.newTable(service.tableSize, for: service.name),
             service: service, backends: backends(&placement))
         if let kept {
             placed.settled = settles ? kept.members : kept.settled
@@ -132,9 +143,14 @@ private struct ServiceStep {
         return placed
     }
 
+    private var twinTable: UInt16? { twin?.service.tableSize == service.tableSize ? twin?.table : nil }
+
     /// By name, under one name by id.
     private func backends(_ placement: inout Placement) -> [PlacedBackend] {
         var leaving: [Identity: PlacedBackend] = [:]
+        var twins: [Identity: PlacedBackend] = [:]
+        for placed in twin?.backends ?? [] { twins[Identity(placed.backend)] = placed }
+        if absorbing { leaving = twins }
         for placed in old?.backends ?? [] { leaving[Identity(placed.backend)] = placed }
         var backends: [PlacedBackend] = []
         let wanted = entry.backends.sorted { NameHash.precedes($0.name, $1.name) }
@@ -143,7 +159,8 @@ private struct ServiceStep {
             if drained.contains(service: service.name, backend: backend.name) {
                 if let carried, let placed = draining(carried, as: backend) { backends.append(placed) }
             } else {
-                let id = carried?.id ?? placement.newBackend(backend.name, of: service.name)
+                let twin = twins[Identity(backend)]
+                let id = carried?.id ?? twin?.id ?? placement.newBackend(backend.name, of: service.name)
                 backends.append(PlacedBackend(id: id, backend: backend))
             }
         }

@@ -15,13 +15,13 @@ struct Placement {
     private var backendsAreSpent = false
     private var granules: [Bool]
 
-    init(after previous: Generation?) {
-        nextBackendID = previous?.nextBackendID ?? 1
+    init(after previous: Generation?, beside other: Generation? = nil) {
+        nextBackendID = Self.later(previous?.nextBackendID ?? 1, other?.nextBackendID)
         services = []
         backends = [Bool](repeating: false, count: Int(BACKEND_IDS))
         granules = [Bool](repeating: false, count: Int(GRANULES_MAX))
         lastService = 0
-        for service in previous?.services ?? [] {
+        for service in (previous?.services ?? []) + (other?.services ?? []) {
             services.insert(service.id.rawValue)
             lastService = max(lastService, service.id.rawValue)
             // What `settled` names is still in previous tables, though the backend itself is gone.
@@ -30,6 +30,13 @@ struct Placement {
             }
             for granule in service.granules where granules.indices.contains(granule) { granules[granule] = true }
         }
+    }
+
+    /// Of two that went on from one, the one that went further, also round the end.
+    private static func later(_ one: UInt16, _ other: UInt16?) -> UInt16 {
+        guard let other else { return one }
+        let ahead = (Int(other) - Int(one) + Int(BACKENDS_MAX)) % Int(BACKENDS_MAX)
+        return ahead < Int(BACKENDS_MAX) / 2 ? other : one
     }
 
     /// The next free one after the highest of the previous generation, wrapping round.
