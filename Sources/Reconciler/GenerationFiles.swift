@@ -10,8 +10,8 @@ import Storage
 struct GenerationFiles {
     let directory: String
     let manifestPath: String
-    /// Another manifest in the directory, whose blobs are kept too.
-    private let otherManifest: String
+    /// Other manifests in the directory, whose blobs are kept too.
+    private let otherManifests: [String]
     /// What a person does when it cannot be read.
     let remedy: String
     /// Why what nobody names could not be removed, in one line; nil where all was. It is tried again at the next write.
@@ -19,11 +19,11 @@ struct GenerationFiles {
     /// Blobs that are known to lie there whole, by the service's name.
     private var written: [String: (service: PlacedService, digest: String)] = [:]
 
-    init(directory: String, manifest: String, beside other: String? = nil, remedy: String) throws {
+    init(directory: String, manifest: String, beside others: [String] = [], remedy: String) throws {
         self.directory = directory
         self.remedy = remedy
         manifestPath = "\(directory)/\(manifest)"
-        otherManifest = "\(directory)/\(other ?? manifest)"
+        otherManifests = others.map { "\(directory)/\($0)" }
         try StateFolder.makeDirectory(directory)
         try StateFolder.makeDirectory("\(directory)/blobs")
     }
@@ -32,7 +32,7 @@ struct GenerationFiles {
     init(reading directory: String, manifest: String) {
         self.directory = directory
         manifestPath = "\(directory)/\(manifest)"
-        otherManifest = manifestPath
+        otherManifests = []
         remedy = "start sluiced, which writes it anew"
     }
 
@@ -63,6 +63,12 @@ struct GenerationFiles {
         written = kept
         removeUnnamed()
         return Digest.sha256hex(bytes)
+    }
+
+    /// There is none any more; its blobs go with the next write.
+    mutating func remove() throws {
+        try StateFolder.remove(manifestPath)
+        written = [:]
     }
 
     /// The whole generation, each digest proved; nil where there is none.
@@ -128,7 +134,7 @@ struct GenerationFiles {
     private mutating func removeUnnamed() {
         leftover = nil
         do {
-            let manifests = try [manifestPath, otherManifest].compactMap { try readManifest($0)?.manifest }
+            let manifests = try ([manifestPath] + otherManifests).compactMap { try readManifest($0)?.manifest }
             let named = Set(manifests.flatMap(\.services).map { "\($0.digest).json" })
             for file in try StateFolder.list("\(directory)/blobs") where !named.contains(file) {
                 try StateFolder.remove("\(directory)/blobs/\(file)")

@@ -9,8 +9,10 @@ import Model
 public struct Host: Sendable {
     public enum Event: Sendable {
         case started
-        /// Seen in the store.
-        case offered(Publication)
+        /// Seen in a store, which nobody else has where it has no identity.
+        case offered(Publication, by: FleetIdentity? = nil)
+        /// The fleet's rollout as it is now; nil where there is none.
+        case rollout(HostRollout?)
         case persisted(Mark)
         case persistFailed(String)
         case down(Set<BackendName>)
@@ -19,6 +21,9 @@ public struct Host: Sendable {
         case applyFailed(String)
         case settled(Set<String>)
         case settleFailed(String)
+        /// What differs between the kernel and the order that was carried out last.
+        case verified([String])
+        case verifyFailed(String)
         /// Something outside may have undone what was applied: an interface came back, a map differs.
         case disturbed
         case tick
@@ -26,12 +31,20 @@ public struct Host: Sendable {
 
     public enum Action: Hashable, Sendable {
         case persist(Publication)
+        /// Persist a canary, with what to go back to.
+        case persistCanary(Publication, Unconfirmed)
+        /// Persist that this host went back to a generation below its high-water mark; what runs does not wait for it.
+        case recall(Publication, keeping: Mark)
+        /// Persist whose store this host follows.
+        case adopt(FleetIdentity)
         /// Tell probes and next hops what to look at.
         case watch(Generation, down: Set<BackendName>)
         case apply(Order)
         /// Persist the down set; what runs does not wait for it.
         case remember([BackendName: Int64])
         case settle
+        /// Compare the kernel with this order.
+        case verify(Order)
         /// Tell the leader which services are settled.
         case report(Set<String>, under: Mark)
         /// Nothing to do before this uptime unless something happens.
@@ -40,6 +53,12 @@ public struct Host: Sendable {
 
     /// How often a host that is wholly settled settles again, which sweeps its records.
     static let sweepInterval = Duration.seconds(3600)
+
+    /// How soon maps that differed are looked at again.
+    static let secondLook = Duration.seconds(5)
+
+    /// So long beyond its time an unconfirmed canary is kept, as a leader may be slow to say how it ended.
+    static let grace = Duration.seconds(30)
 
     /// So long a generation waits for the next hops of its new backends.
     public static let patience = Duration.seconds(2)
@@ -51,6 +70,27 @@ public struct Host: Sendable {
     public internal(set) var settledServices: Set<String> = []
     public internal(set) var counts = Counts()
     public internal(set) var problems = Problems()
+
+    /// Whose store it follows; nil before the first.
+    public internal(set) var identity: FleetIdentity?
+    /// What it goes back to when nobody confirms the canary that it runs.
+    public internal(set) var unconfirmed: Unconfirmed?
+    /// The rollout that it left by its own timer.
+    public internal(set) var abandoned: String?
+    /// What differed when the kernel was looked at last.
+    public internal(set) var difference: String?
+
+    /// What every host follows, as seen last.
+    var offered: (publication: Publication, identity: FleetIdentity?)?
+    /// Looked at last: what is offered again says nothing new.
+    var judged: (mark: Mark, identity: FleetIdentity?)?
+    /// Nil before the fleet's rollout was read the first time; a host alone has none.
+    var rollout: HostRollout??
+    /// When this host goes back by itself.
+    var deadline: Duration?
+    let verifyInterval: Duration?
+    var verifyAt: Duration?
+    var verifying: Order?
 
     /// Above the high-water mark, not yet persisted.
     var newest: Publication?
@@ -76,6 +116,8 @@ public struct Host: Sendable {
         /// Generations that do not name the one that this host has as their predecessor.
         public var wrongPredecessors: UInt64 = 0
         public var failedApplies: UInt64 = 0
+        /// Times that the kernel's maps were other than they should be.
+        public var mismatches: UInt64 = 0
     }
 
     /// The last problem of each kind; nil where the last try went well.
@@ -84,14 +126,27 @@ public struct Host: Sendable {
         public var persist: String?
         public var apply: String?
         public var settle: String?
+        public var verify: String?
 
-        public var all: [String] { [offer, persist, apply, settle].compactMap(\.self) }
+        public var all: [String] { [offer, persist, apply, settle, verify].compactMap(\.self) }
     }
 
     /// A host as it was when it was last heard of.
-    public init(kept: Publication? = nil, highWater: Mark? = nil, down: [BackendName: Int64] = [:]) {
+    ///
+    /// - Parameters:
+    ///   - inFleet: it takes nothing from the store before it knows the fleet's rollout.
+    ///   - verifyInterval: how often the kernel is compared with what it was given; nil: never.
+    public init(
+        kept: Publication? = nil, highWater: Mark? = nil, down: [BackendName: Int64] = [:],
+        unconfirmed: Unconfirmed? = nil, identity: FleetIdentity? = nil, inFleet: Bool = false,
+        verifyInterval: Duration? = nil
+    ) {
         self.highWater = highWater
         self.down = down
+        self.unconfirmed = unconfirmed
+        self.identity = identity
+        self.verifyInterval = verifyInterval
+        rollout = inFleet ? nil : .some(nil)
         if let kept {
             // Persisted but its mark was not, or the other way round: the higher one is the truth.
             self.highWater = highWater.map { kept.mark.isAbove($0) ? kept.mark : $0 } ?? kept.mark
@@ -121,7 +176,10 @@ extension Host {
     private mutating func absorb(_ event: Event, at now: Moment) -> [Action] {
         switch event {
         case .started: return start(at: now)
-        case .offered(let publication): judge(publication)
+        case .offered(let publication, let identity):
+            offered = (publication, identity)
+            return judge(at: now)
+        case .rollout(let seen): return follow(seen, at: now)
         case .persisted: return persisted(at: now)
         case .persistFailed(let cause): persistFailed(cause, at: now)
         case .down(let names): return remember(names, at: now)
@@ -132,6 +190,10 @@ extension Host {
         case .settleFailed(let cause):
             problems.settle = cause
             settlingUnder = nil
+        case .verified(let differences): verified(differences, at: now)
+        case .verifyFailed(let cause):
+            problems.verify = cause
+            verifying = nil
         case .disturbed: mustRepeat = true
         case .tick: break
         }
@@ -140,11 +202,13 @@ extension Host {
 
     private mutating func start(at now: Moment) -> [Action] {
         guard let kept = held?.publication else { return [] }
+        if let unconfirmed { deadline = now.uptime + .seconds(unconfirmed.remaining) + Self.grace }
         held = (kept, now.uptime + Self.patience)
         return [.watch(kept.generation, down: Set(down.keys))]
     }
 
-    private mutating func judge(_ publication: Publication) {
+    /// Takes it where it is above all that this host has seen.
+    mutating func judge(_ publication: Publication) {
         let mark = publication.mark
         let highest = newest ?? persisting
         guard let known = highest?.mark ?? highWater else {
@@ -175,6 +239,7 @@ extension Host {
         persistBackOff.succeeded()
         problems.persist = nil
         highWater = publication.mark
+        confirm(publication, at: now)
         // Generations that follow each other closely do not put each other off.
         held = (publication, min(held?.until ?? .seconds(Int64.max), now.uptime + Self.patience))
         return [.watch(publication.generation, down: Set(down.keys))]
@@ -215,6 +280,7 @@ extension Host {
         // A change does not put it off: else a backend that flaps would keep all slots unsettled for good.
         let next = now.uptime + settleInterval
         settleAt = min(settleAt ?? next, next)
+        verifyAt = verifyAt ?? verifyInterval.map { now.uptime + $0 }
     }
 
     private mutating func applyFailed(_ cause: String, at now: Moment) {

@@ -5,16 +5,17 @@ import Model
 extension Host {
     /// What to do now, given all that was taken in.
     mutating func decide(at now: Moment) -> [Action] {
+        var actions = goBack(at: now)
         release(at: now)
-        var actions: [Action] = []
         // A dead backend goes first: what runs is corrected while the next generation is still on its way to the disk.
         if let order = nextOrder(at: now) { actions.append(.apply(order)) }
-        if let publication = nextToPersist(at: now) { actions.append(.persist(publication)) }
+        if let publication = nextToPersist(at: now) { actions.append(persist(publication)) }
         if let settleAt, now.uptime >= settleAt, settlingUnder == nil, !isApplying, let applied {
             settlingUnder = applied.order.publication.mark
             self.settleAt = now.uptime + settleInterval
             actions.append(.settle)
         }
+        if let order = nextToVerify(at: now) { actions.append(.verify(order)) }
         return actions + [.wait(until: nextWake)]
     }
 
@@ -64,7 +65,8 @@ extension Host {
         let apply = isApplying || pendingOrder == nil ? nil : applyBackOff.notBefore
         let persist = newest == nil || persisting != nil ? nil : persistBackOff.notBefore
         let settle = isApplying || settlingUnder != nil ? nil : settleAt
-        return [apply, persist, settle, held?.until].compactMap(\.self).min()
+        let verify = isApplying || verifying != nil ? nil : verifyAt
+        return [apply, persist, settle, verify, deadline, held?.until].compactMap(\.self).min()
     }
 
     /// Slots settle after `flow-idle` without use; looking eight times as often is late by an eighth at most.

@@ -16,31 +16,43 @@ public actor HostState {
         /// Since when each is down: UTC, seconds since 1970.
         public var down: [BackendName: Int64] = [:]
         public var drains: [Override] = []
+        /// What it goes back to where it ran a canary.
+        public var unconfirmed: Unconfirmed?
+        /// Whose store it followed.
+        public var identity: FleetIdentity?
         public var problems: [String] = []
     }
 
     private var files: GenerationFiles
     private var appliedFiles: GenerationFiles
+    private var confirmedFiles: GenerationFiles
     private var applied: Mark?
     private let documents: Documents
     private var drains: [Override] = []
     private var drainsAreUnknown: String?
     private var drainEdits = 0
+    /// Whether there may be files of a canary.
+    private var hasCanary = true
 
     /// Opens or makes it in this directory.
     public init(directory: String) throws {
         files = try GenerationFiles(
-            directory: directory, manifest: Self.accepted, beside: Self.inForce,
+            directory: directory, manifest: Self.accepted, beside: [Self.inForce, Self.confirmed],
             remedy: "remove \(directory)/accepted.json: the store's current generation takes its place")
         appliedFiles = try GenerationFiles(
-            directory: directory, manifest: Self.inForce, beside: Self.accepted,
+            directory: directory, manifest: Self.inForce, beside: [Self.accepted, Self.confirmed],
             remedy: "remove \(directory)/applied.json: it is written anew")
+        confirmedFiles = try GenerationFiles(
+            directory: directory, manifest: Self.confirmed, beside: [Self.accepted, Self.inForce],
+            remedy: "remove \(directory)/confirmed.json: the fleet's next generation takes its place")
         documents = Documents(directory: directory)
     }
 
     /// What lies in the directory, read without a lock and without changing it: for tools, while a daemon may run.
     public static func look(at directory: String) -> Restored {
-        var found = restored(GenerationFiles(reading: directory, manifest: accepted), Documents(directory: directory))
+        var found = restored(
+            GenerationFiles(reading: directory, manifest: accepted),
+            GenerationFiles(reading: directory, manifest: confirmed), Documents(directory: directory))
         do {
             found.applied = try readWhole(GenerationFiles(reading: directory, manifest: inForce))
         } catch {
@@ -51,10 +63,12 @@ public actor HostState {
 
     private static let accepted = "accepted.json"
     private static let inForce = "applied.json"
+    private static let confirmed = "confirmed.json"
 
     public func restore() -> Restored {
-        let restored = Self.restored(files, documents)
+        let restored = Self.restored(files, confirmedFiles, documents)
         drains = restored.drains
+        hasCanary = true
         drainsAreUnknown = restored.problems.first { $0.contains(documents.drains.path) }
         return restored
     }
@@ -63,15 +77,50 @@ public actor HostState {
     ///
     /// - Returns: what is not as it should be though the generation is on disk; nil where all is.
     @discardableResult
-    public func persist(_ publication: Publication) throws -> String? {
+    public func persist(_ publication: Publication, highWater: Mark? = nil) throws -> String? {
+        try accept(publication, highWater: highWater ?? publication.mark)
+        if hasCanary {
+            try StateFolder.remove(documents.canary.path)
+            try confirmedFiles.remove()
+            hasCanary = false
+        }
+        return files.leftover
+    }
+
+    /// A canary, and what to go back to: that first, as the canary takes its place.
+    ///
+    /// - Returns: as `persist(_:)`.
+    @discardableResult
+    public func persist(_ publication: Publication, unconfirmed: Unconfirmed) throws -> String? {
+        hasCanary = true
+        if let fallback = unconfirmed.fallback {
+            _ = try confirmedFiles.write(fallback.generation)
+        } else {
+            try confirmedFiles.remove()
+        }
+        try documents.canary.write(
+            .object([
+                "rollout": .string(unconfirmed.rollout), "remaining": .integer(unconfirmed.remaining),
+                "canary": publication.mark.canonical,
+            ]))
+        try accept(publication, highWater: publication.mark)
+        return files.leftover
+    }
+
+    /// Whose store this host follows.
+    public func persist(identity: FleetIdentity) throws {
+        try documents.identity.write(
+            .object(["fleet": .string(identity.fleet), "id": .string(identity.id)]))
+    }
+
+    private func accept(_ publication: Publication, highWater: Mark) throws {
         let digest = try files.write(publication.generation)
         guard digest == publication.digest else {
             throw StateError(
                 "persist", files.manifestPath,
                 "its digest here is \(digest.prefix(12)), the store's is \(publication.digest.prefix(12))")
         }
-        try documents.mark.write(publication.mark.canonical)
-        return files.leftover
+        try documents.mark.write(highWater.canonical)
     }
 
     /// Notes what the kernel has been given, for those who look while the daemon is dead. It decides nothing.
@@ -111,7 +160,9 @@ public actor HostState {
         return (edited, drainEdits)
     }
 
-    private static func restored(_ files: GenerationFiles, _ documents: Documents) -> Restored {
+    private static func restored(
+        _ files: GenerationFiles, _ confirmed: GenerationFiles, _ documents: Documents
+    ) -> Restored {
         var restored = Restored()
         func part<Value>(_ read: () throws -> Value?) -> Value? {
             do { return try read() } catch {
@@ -124,7 +175,29 @@ public actor HostState {
         let down = part { try documents.down.read { $0["down"]?.elements(Self.downEntry) } }
         restored.down = Dictionary(down ?? []) { one, _ in one }
         restored.drains = part { try documents.drains.read { $0["drains"]?.elements { Override($0) } } } ?? []
+        restored.identity = part { try documents.identity.read(Self.identity) }
+        restored.unconfirmed = part { try documents.canary.read(Self.canary) }.flatMap { canary in
+            var unconfirmed = canary.unconfirmed
+            unconfirmed.fallback = part { try readWhole(confirmed) }
+            // It may never have come to be what runs, or an earlier generation of it runs.
+            guard let mark = restored.publication?.mark, !mark.isAbove(canary.mark),
+                unconfirmed.fallback.map({ mark.isAbove($0.mark) }) ?? true
+            else { return nil }
+            return unconfirmed
+        }
         return restored
+    }
+
+    private static func identity(_ value: CanonicalValue) -> FleetIdentity? {
+        guard let fleet = value["fleet"]?.text, let id = value["id"]?.text else { return nil }
+        return FleetIdentity(fleet: fleet, id: id)
+    }
+
+    private static func canary(_ value: CanonicalValue) -> (unconfirmed: Unconfirmed, mark: Mark)? {
+        guard let rollout = value["rollout"]?.text, let remaining = value["remaining"]?.number,
+            let mark = value["canary"].flatMap({ Mark($0) })
+        else { return nil }
+        return (Unconfirmed(rollout: rollout, remaining: remaining, fallback: nil), mark)
     }
 
     /// A blob may be gone because a daemon wrote the next generation meanwhile: then the next one is read.
@@ -148,12 +221,19 @@ public actor HostState {
         let mark: StateDocument
         let down: StateDocument
         let drains: StateDocument
+        let canary: StateDocument
+        let identity: StateDocument
 
         init(directory: String) {
             mark = StateDocument(
                 path: "\(directory)/mark.json",
                 remedy: "remove it: the generation that was accepted last takes its place")
             down = StateDocument(path: "\(directory)/down.json", remedy: "remove it: probes find out again")
+            canary = StateDocument(
+                path: "\(directory)/canary.json", remedy: "remove it: the fleet's next generation takes its place")
+            identity = StateDocument(
+                path: "\(directory)/identity.json",
+                remedy: "remove it: the store that the configuration names is then taken for this host's")
             drains = StateDocument(
                 path: "\(directory)/drains.json", remedy: "remove it, and drain again what should be drained")
         }

@@ -4,19 +4,40 @@ import Model
 
 /// Decides when which generation is published: a machine that is told what happened and answers what to do.
 ///
-/// It is told everything on every host, and acts only between `elected` and a refusal.
+/// It is told everything on every host, and acts only between `elected` and the end of the leadership. It has one thing
+/// under way at a time, and publishes f(desired, overrides, catalog, what was published before).
 public struct Leader: Sendable {
     public enum Event: Sendable {
-        /// This host leads in this epoch; what the store holds, and what this host persisted last.
-        case elected(epoch: UInt64, stored: Publication?, kept: Publication?)
+        /// This host leads in this epoch; what the store holds and whose it is, and what this host persisted last.
+        case elected(epoch: UInt64, stored: Publication?, kept: Publication?, store: FleetIdentity? = nil)
+        /// The document of a host alone.
         case desired(DesiredState)
+        /// The fleet's, as it lies in the store.
+        case applied(DesiredView)
         case overrides([Override])
-        /// The services all of whose slots are settled on every live host, as seen while `under` was applied.
+        /// The fleet's, each with the digest of its document.
+        case exceptions([String: (override: Override, digest: String)])
+        case catalog(Catalog)
+        case reports([HostReport])
+        case reported(HostReport)
+        case rollout(RolloutView)
+        case history(HistoryDocument, digest: String?)
+        /// The services all of whose slots are settled on this host, as seen while `under` was applied; what the reports of
+        /// a fleet's hosts say goes before it.
         case settled(Set<String>, under: Mark)
         case published(Publication)
+        /// The generation of a canary.
+        case kept(Publication)
+        /// A document of its own is in the store; nil bytes: it is gone.
+        case wrote(FleetKey, StoredDocument?)
+        /// Blobs that nobody has named for long, as of these generations.
+        case unnamed(Set<String>, current: Mark?, canary: Mark?)
+        case swept
+        /// Somebody else has written that document.
+        case overtaken(FleetKey)
         /// The store refused: another leads, or the store was changed behind this leader's back.
         case refused(String)
-        /// The write failed and changed nothing.
+        /// The write failed and changed nothing, or the store said so when it was read again.
         case failed(String)
         /// The leadership is over, though no write was refused.
         case lost
@@ -25,154 +46,254 @@ public struct Leader: Sendable {
 
     public enum Action: Hashable, Sendable {
         case publish(Generation, expecting: Mark?)
+        case keep(Generation)
+        case write([UInt8]?, to: FleetKey, expecting: ExpectedDocument)
+        case deleteBlobs(Set<String>)
         /// Leads no more: stand for election again.
         case stand
         /// Nothing to do before this uptime unless something happens.
         case wait(until: Duration?)
     }
 
-    /// At most one generation in this time.
+    /// What is desired, and which document says so.
+    public struct Wish: Hashable, Sendable {
+        public var state: DesiredState
+        /// Nil on a host alone.
+        public var document: DesiredDocument?
+        /// Of the document's bytes.
+        public var digest: String?
+
+        public init(state: DesiredState, document: DesiredDocument? = nil, digest: String? = nil) {
+            self.state = state
+            self.document = document
+            self.digest = digest
+        }
+    }
+
+    /// What lies in the store as the desired document.
+    public struct DesiredView: Hashable, Sendable {
+        /// Nil where there is none.
+        public var digest: String?
+        /// Nil where it cannot be read, and then `problem` says why.
+        public var wish: Wish?
+        public var problem: String?
+
+        public init(digest: String? = nil, wish: Wish? = nil, problem: String? = nil) {
+            self.digest = digest
+            self.wish = wish
+            self.problem = problem
+        }
+    }
+
+    /// The rollout's document with what it names.
+    public struct RolloutView: Hashable, Sendable {
+        public var document: RolloutDocument
+        /// Of its bytes; nil where there is none.
+        public var digest: String?
+        /// What the rollout would have; nil where there is none or it cannot be read, and then `problem` says why.
+        public var wish: Wish?
+        public var problem: String?
+        /// The newest generation of it; nil before there is one.
+        public var canary: Publication?
+
+        public init(
+            document: RolloutDocument = RolloutDocument(), digest: String? = nil, wish: Wish? = nil,
+            problem: String? = nil, canary: Publication? = nil
+        ) {
+            self.document = document
+            self.digest = digest
+            self.wish = wish
+            self.problem = problem
+            self.canary = canary
+        }
+    }
+
+    /// At most one generation in this time, over time: one that takes backends away may come before its turn, and the
+    /// next waits for it.
     public static let pace = Duration.seconds(1)
     /// Deadlines are in UTC, which may jump: it is looked at so often.
     static let longestWait = Duration.seconds(60)
 
-    public private(set) var epoch: UInt64?
+    public internal(set) var epoch: UInt64?
     /// What the last document did not pass, or the last publication failed of.
-    public private(set) var problem: String?
-    public private(set) var fenced: UInt64 = 0
+    public internal(set) var problem: String?
+    public internal(set) var fenced: UInt64 = 0
+    /// Services of which the catalog would take away too much.
+    public internal(set) var held: [HeldBack] = []
+    /// Services whose catalog was never read.
+    public internal(set) var unread: [String] = []
+    /// Instances that are left out.
+    public internal(set) var instanceProblems: [String] = []
+    public internal(set) var register = HostRegister()
+    public internal(set) var rollout = RolloutView()
 
-    private let seed: UInt64
-    private var desired: DesiredState?
+    let seed: UInt64
+    var desired: Wish?
+    /// Of the desired document in the store.
+    var desiredDigest: String?
     /// A document that has not yet made a generation: takes the place of `desired` when it does.
-    private var proposed: DesiredState?
-    private var overrides: [Override] = []
-    private var settled: (services: Set<String>, under: Mark)?
-    private var previous: Publication?
-    private var stored: Mark?
-    private var isPublishing = false
-    private var nextPublish: Duration?
-    private var backOff = BackOff(first: .seconds(1), longest: .seconds(30))
+    var proposed: Wish?
+    var overrides: [Override] = []
+    var exceptions: [String: (override: Override, digest: String)] = [:]
+    var catalog = Catalog()
+    var history: (document: HistoryDocument, digest: String?)?
+    var settled: (services: Set<String>, under: Mark)?
+    var previous: Publication?
+    var stored: Mark?
+    /// Whose store it publishes in.
+    var identity: FleetIdentity?
+    /// The newest generation of the canary.
+    var canaryLine: Publication?
+    var watch: CanaryWatch?
+    /// What it is writing as the rollout.
+    var writtenRollout: (document: RolloutDocument, over: String?)?
+    /// To be removed.
+    var unnamed: Set<String> = []
+    /// What this leadership tried to publish since it last succeeded.
+    var attempts: [Generation] = []
+    /// The digests of what this leadership has published or kept, by number.
+    var ownDigests: [UInt64: String] = [:]
+    var isBusy = false
+    /// Documents that somebody else has written: not to be written before they are read again.
+    var overtaken: Set<FleetKey> = []
+    var nextPublish: Duration?
+    var nextKeep: Duration?
+    var backOff = BackOff(first: .seconds(1), longest: .seconds(30))
 
     /// `seed` is the fleet's secret for its first generation; later ones carry it on.
     public init(seed: UInt64) { self.seed = seed }
 
     public mutating func handle(_ event: Event, at now: Moment) -> Action {
         switch event {
-        case .elected(let epoch, let stored, let kept): lead(in: epoch, stored: stored, kept: kept)
-        case .desired(let document): proposed = document
-        case .overrides(let all): overrides = all
-        case .settled(let services, let under): settled = (services, under)
-        case .published(let publication): published(publication)
-        case .failed(let cause): publishFailed(cause, at: now)
+        case .elected(let epoch, let stored, let kept, let store):
+            identity = store
+            lead(in: epoch, stored: stored, kept: kept)
         case .refused(let cause):
             deposed(cause)
             return .stand
-        case .lost: epoch = nil
+        case .lost: end()
+        case .published(let publication): published(publication)
+        case .kept(let publication): kept(publication)
+        case .wrote(let key, let document): wrote(key, document)
+        case .overtaken(let key):
+            isBusy = false
+            overtaken.insert(key)
+        case .swept:
+            isBusy = false
+            unnamed = []
+        case .failed(let cause): failed(cause, at: now)
+        case .settled(let services, let under): settled = (services, under)
         case .tick: break
+        default: learn(event, at: now)
         }
         return decide(at: now)
     }
+
+    /// What the world is like, whoever leads.
+    private mutating func learn(_ event: Event, at now: Moment) {
+        switch event {
+        case .desired(let document): proposed = Wish(state: document)
+        case .applied(let view): take(view)
+        case .overrides(let all): overrides = all
+        case .exceptions(let all):
+            exceptions = all
+            overrides = all.sorted { $0.key < $1.key }.map(\.value.override)
+            for key in all.keys { overtaken.remove(.override(key)) }
+        case .catalog(let catalog): self.catalog = catalog
+        case .reports(let reports): register.note(reports, at: now.uptime)
+        case .reported(let report): register.note(own: report, at: now.uptime)
+        case .rollout(let view): take(view, at: now)
+        case .unnamed(let digests, let current, let canary):
+            // What was published meanwhile may name them again.
+            unnamed = current == previous?.mark && canary == canaryLine?.mark && !isBusy ? digests : []
+        case .history(let document, let digest):
+            overtaken.remove(.history)
+            history = (document, digest)
+        default: break
+        }
+    }
+
+    private mutating func take(_ view: DesiredView) {
+        overtaken.remove(.desired)
+        desiredDigest = view.digest
+        if let trouble = view.problem { problem = trouble }
+        // The store tells of what is known already, after each election.
+        guard let wish = view.wish, proposed != nil || wish.digest != desired?.digest else { return }
+        proposed = wish
+    }
 }
+
+// MARK: - What becomes of a leadership
 
 extension Leader {
     private mutating func lead(in epoch: UInt64, stored: Publication?, kept: Publication?) {
         self.epoch = epoch
         self.stored = stored?.mark
-        isPublishing = false
+        ownDigests = [:]
+        (attempts, unnamed) = ([], [])
+        overtaken = []
+        isBusy = false
+        watch = nil
         backOff.succeeded()
         // A store that was lost or put back in time is behind its own hosts: the higher one goes on.
         previous = stored
-        if let kept, stored.map({ kept.mark.isAbove($0.mark) }) ?? true { previous = kept }
+        if let kept, stored.map({ kept.mark.isAbove($0.mark) }) ?? true, kept.digest != canaryLine?.digest {
+            previous = kept
+        }
         if desired == nil, proposed == nil, let previous {
-            desired = DesiredState(asOf: previous.generation, overrides: overrides)
+            desired = Wish(state: DesiredState(asOf: previous.generation, overrides: overrides))
         }
     }
 
-    private mutating func published(_ publication: Publication) {
-        isPublishing = false
-        previous = publication
-        stored = publication.mark
-        backOff.succeeded()
-        if proposed == nil { problem = nil }
-    }
-
-    private mutating func publishFailed(_ cause: String, at now: Moment) {
-        isPublishing = false
-        problem = cause
-        backOff.failed(at: now.uptime)
+    private mutating func end() {
+        epoch = nil
+        isBusy = false
+        watch = nil
     }
 
     private mutating func deposed(_ cause: String) {
-        epoch = nil
-        isPublishing = false
+        end()
         fenced += 1
         problem = cause
     }
 
-    private mutating func decide(at now: Moment) -> Action {
-        guard let epoch, !isPublishing else { return .wait(until: nil) }
-        guard backOff.allows(at: now.uptime) else { return .wait(until: backOff.notBefore) }
-        if let nextPublish, now.uptime < nextPublish { return .wait(until: nextPublish) }
-        guard let generation = candidate(in: epoch, at: now) else { return .wait(until: deadline(after: now)) }
-        isPublishing = true
-        nextPublish = now.uptime + Self.pace
-        return .publish(generation, expecting: stored)
+    private mutating func published(_ publication: Publication) {
+        isBusy = false
+        attempts = []
+        previous = publication
+        stored = publication.mark
+        ownDigests[publication.mark.number] = publication.digest
+        backOff.succeeded()
+        if proposed == nil { problem = nil }
     }
 
-    private mutating func candidate(in epoch: UInt64, at now: Moment) -> Generation? {
-        if let document = proposed {
-            do {
-                let next = try generation(of: document, in: epoch, at: now)
-                desired = document
-                proposed = nil
-                problem = nil
-                return next
-            } catch {
-                problem = "\(error)"
-            }
-        }
-        // What ran before the bad document goes on, and its drains still end.
-        guard let desired else { return nil }
-        do {
-            return try generation(of: desired, in: epoch, at: now)
-        } catch {
-            problem = "\(error)"
-            return nil
+    private mutating func kept(_ publication: Publication) {
+        isBusy = false
+        canaryLine = publication
+        ownDigests[publication.mark.number] = publication.digest
+        backOff.succeeded()
+    }
+
+    private mutating func wrote(_ key: FleetKey, _ document: StoredDocument?) {
+        isBusy = false
+        backOff.succeeded()
+        switch key {
+        case .rollout: wroteRollout(document)
+        case .history: history?.digest = document?.digest
+        case .override(let id): exceptions[id] = nil
+        case .desired:
+            if desiredDigest == rollout.document.rollout?.from { desiredDigest = document?.digest }
+        case .host: break
         }
     }
 
-    private func generation(
-        of desired: DesiredState, in epoch: UInt64, at now: Moment
-    ) throws(ValidationError) -> Generation? {
-        let next = try Generation.next(
-            desired: desired, overrides: overrides, previous: previous?.generation, settledServices: settledServices,
-            epoch: epoch, seed: previous?.generation.seed ?? seed, now: now.utc, predecessor: previous?.digest)
-        if let next { return next }
-        // Nothing changed, but the store has lost it or is behind: the same content as a new generation.
-        guard let previous, stored != previous.mark else { return nil }
-        var again = previous.generation
-        again.epoch = epoch
-        again.number += 1
-        again.predecessor = previous.digest
-        return again
-    }
+    /// Whether this leadership tried to publish it.
+    func wrote(_ generation: Generation) -> Bool { attempts.contains(generation) }
 
-    /// A report that was made under another generation says nothing of this one's slots.
-    private var settledServices: Set<String> {
-        guard let settled, settled.under == previous?.mark else { return [] }
-        return settled.services
-    }
-
-    /// When time alone could change the generation: a drain or an override ends.
-    private func deadline(after now: Moment) -> Duration {
-        let end = previous?.generation.nextDeadline(overrides: overrides, after: now.utc)
-        let wait = end.map { Duration.seconds(max(1, $0 - now.utc)) } ?? Self.longestWait
-        return now.uptime + min(wait, Self.longestWait)
-    }
-
-    /// What stands against a document as things are; changes nothing.
-    public func check(_ document: DesiredState, at now: Moment) throws(ValidationError) {
-        _ = try generation(of: document, in: epoch ?? 0, at: now)
+    private mutating func failed(_ cause: String, at now: Moment) {
+        isBusy = false
+        problem = cause
+        backOff.failed(at: now.uptime)
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Model
+import Storage
 
 /// Which generation: its pair of numbers, and the digest that tells two of one pair apart.
 public struct Mark: Hashable, Sendable, CustomStringConvertible {
@@ -34,6 +35,13 @@ public struct Publication: Hashable, Sendable {
     public init(generation: Generation, digest: String) {
         self.generation = generation
         self.digest = digest
+    }
+
+    /// With the digest that every store finds for it.
+    public init(of generation: Generation) {
+        let digests = generation.services.map { ($0.service.name, Digest.sha256hex($0.canonicalBytes)) }
+        let bytes = generation.manifestBytes(digests: Dictionary(uniqueKeysWithValues: digests))
+        self.init(generation: generation, digest: Digest.sha256hex(bytes))
     }
 
     public var mark: Mark { Mark(epoch: generation.epoch, number: generation.number, digest: digest) }

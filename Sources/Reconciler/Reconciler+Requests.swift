@@ -33,6 +33,12 @@ extension Reconciler {
         let name = BackendName(service: override.service, backend: override.backend)
         let now = clock.now.utc
         let down = Set(host.down.keys.filter { $0.service == override.service }.map(\.backend))
+        if let documents = ports.documents {
+            let others = drains.filter { !$0.names(name) && ($0.expiry.map { $0 > now } ?? true) }
+            try Self.allow(name, in: try service(of: name), beside: others, down: down, force: force)
+            try await write(override, to: documents)
+            return
+        }
         try await edit { [service = try service(of: name)] drains in
             let others = drains.filter { !$0.names(name) && ($0.expiry.map { $0 > now } ?? true) }
             try Self.allow(name, in: service, beside: others, down: down, force: force)
@@ -42,6 +48,7 @@ extension Reconciler {
 
     /// Lifts a drain; returns when that is on disk.
     public func enable(_ name: BackendName) async throws {
+        if let documents = ports.documents { return try await lift(name, in: documents) }
         try await edit { drains in
             let others = drains.filter { !$0.names(name) }
             guard others.count < drains.count else { throw DrainRefusal.notDrained(name) }
@@ -65,7 +72,21 @@ extension Reconciler {
             unsettled: services.map(\.service.name).filter { !isSettled.contains($0) },
             nextHops: applied?.order.nextHops ?? [:], drains: drains, counts: host.counts, fenced: leader.fenced,
             problems: problems + [leader.problem].compactMap(\.self), warnings: applied?.report.warnings ?? [],
-            lastError: lastError)
+            lastError: lastError, fleet: fleetStatus)
+    }
+
+    private var fleetStatus: ReconcilerStatus.Fleet? {
+        guard fleet != nil else { return nil }
+        let now = clock.now.uptime
+        return .init(
+            store: host.identity, leaseRemaining: writer?.remaining, frozen: leader.rollout.document.frozen,
+            rollout: leader.rollout.document.rollout, held: leader.held, unread: leader.unread,
+            instanceProblems: leader.instanceProblems, runsCanary: host.unconfirmed?.rollout,
+            hosts: leader.epoch == nil
+                ? []
+                : leader.register.rows.values.sorted { $0.report.host < $1.report.host }.map {
+                    .init(report: $0.report, isLive: leader.register.isLive($0.report.host, at: now))
+                })
     }
 
     private func edit(_ change: @Sendable ([Override]) throws -> [Override]) async throws {

@@ -2,13 +2,29 @@
 
 import Logging
 import Model
+import Storage
 
 // What the reconciler does for its machines.
 extension Reconciler {
     func obey(_ action: Leader.Action) -> [Work] {
         switch action {
         case .publish(let generation, let predecessor):
-            return [{ await self.publish(generation, after: predecessor) }]
+            return lead { try await self.publish(generation, after: predecessor, by: $0) }
+        case .keep(let generation):
+            return lead { .kept(try await $0.keep(generation)) }
+        case .write(let bytes, let key, let expected):
+            return lead { writer in
+                switch try await writer.write(bytes, to: key, expecting: expected) {
+                case .accepted:
+                    return .wrote(key, bytes.map { StoredDocument(bytes: $0, digest: Digest.sha256hex($0)) })
+                case .conflict: return .overtaken(key)
+                }
+            }
+        case .deleteBlobs(let digests):
+            return lead { writer in
+                try await writer.deleteBlobs(digests)
+                return .swept
+            }
         case .stand:
             logger.warning("leads no more", metadata: ["cause": "\(leader.problem ?? "")"])
             resignation?.finish()
@@ -22,7 +38,30 @@ extension Reconciler {
         var work: [Work] = []
         for action in actions {
             switch action {
-            case .persist(let publication): work.append { await self.persist(publication) }
+            case .persist(let publication):
+                work.append { await self.persist(publication) { try await self.state.persist(publication) } }
+            case .persistCanary(let publication, let unconfirmed):
+                work.append {
+                    await self.persist(publication) {
+                        try await self.state.persist(publication, unconfirmed: unconfirmed)
+                    }
+                }
+            case .recall(let publication, let highWater):
+                logger.warning("goes back by itself", metadata: ["to": "\(publication.mark)"])
+                work.append {
+                    await self.note(.persisted) {
+                        try await self.state.persist(publication, highWater: highWater)
+                    }
+                }
+            case .adopt(let identity):
+                logger.info("follows a store", metadata: ["identity": "\(identity)"])
+                work.append {
+                    await self.note(.persisted) {
+                        try await self.state.persist(identity: identity)
+                        return nil
+                    }
+                }
+            case .verify(let order): work.append { await self.verify(order) }
             case .watch(let generation, let down):
                 // Here and not beside the inbox: the last one must be the last that the sources hear.
                 await ports.health.watch(generation, down: down)
@@ -38,26 +77,69 @@ extension Reconciler {
         return work
     }
 
-    private func publish(_ generation: Generation, after predecessor: Mark?) async {
-        // Lost meanwhile: the leader's machine has been told, or will be.
-        guard let writer, writer.epoch == generation.epoch else { return }
+    /// A leader's work with the store, and what became of it. Nothing where the leadership is over: its machine has been
+    /// told, or will be.
+    private func lead(_ work: @escaping @Sendable (any FencedWriter) async throws -> Leader.Event) -> [Work] {
+        guard let writer, writer.epoch == leader.epoch else { return [] }
+        return [
+            {
+                var event: Leader.Event
+                do {
+                    event = try await work(writer)
+                } catch let refusal as PublishRefusal {
+                    event = .refused("\(refusal)")
+                } catch {
+                    await self.failed(error)
+                    event = .failed("\(error)")
+                }
+                self.post.yield(.done(event, epoch: writer.epoch))
+            }
+        ]
+    }
+
+    private func failed(_ error: any Error) {
+        lastError = .init(text: "\(error)", at: clock.now.utc)
+        logger.warning("not written", metadata: ["cause": "\(error)"])
+    }
+
+    private func publish(
+        _ generation: Generation, after predecessor: Mark?, by writer: any FencedWriter
+    ) async throws -> Leader.Event {
+        let publication: Publication
         do {
-            let publication = try await writer.publish(generation, expecting: predecessor)
-            logger.info("published", metadata: ["generation": "\(publication.mark)"])
-            post.yield(.trouble(.published, await ports.store.leftover))
-            post.yield(.leader(.published(publication)))
+            publication = try await writer.publish(generation, expecting: predecessor)
         } catch let refusal as PublishRefusal {
-            post.yield(.leader(.refused("\(refusal)")))
+            // A write before this one may have been taken though no answer came.
+            guard case .conflict = refusal, let found = try await ports.store.state().current,
+                found.generation.epoch == writer.epoch, leader.wrote(found.generation)
+            else { throw refusal }
+            publication = found
         } catch {
-            lastError = .init(text: "\(error)", at: clock.now.utc)
-            logger.warning("not published", metadata: ["cause": "\(error)"])
-            post.yield(.leader(.failed("\(error)")))
+            guard let found = try await ports.store.state().current, found.generation == generation else {
+                throw error
+            }
+            publication = found
+        }
+        logger.info("published", metadata: ["generation": "\(publication.mark)"])
+        post.yield(.trouble(.published, await ports.store.leftover))
+        return .published(publication)
+    }
+
+    private func verify(_ order: Order) async {
+        do {
+            post.yield(.host(.verified(try await ports.applier.verify(order))))
+        } catch {
+            post.yield(.host(.verifyFailed("\(error)")))
         }
     }
 
-    private func persist(_ publication: Publication) async {
+    private func note(_ trouble: Trouble, _ work: () async throws -> String?) async {
+        do { note(trouble, try await work()) } catch { note(trouble, "\(error)") }
+    }
+
+    private func persist(_ publication: Publication, _ write: () async throws -> String?) async {
         do {
-            post.yield(.trouble(.persisted, try await state.persist(publication)))
+            post.yield(.trouble(.persisted, try await write()))
             post.yield(.host(.persisted(publication.mark)))
         } catch {
             post.yield(.host(.persistFailed("\(error)")))
@@ -142,21 +224,42 @@ extension Reconciler {
         }
     }
 
-    /// The highest epoch that this host has seen.
-    private var floor: UInt64 { host.highWater?.epoch ?? 0 }
+    /// The highest epoch that this host or any other has seen.
+    private var floor: UInt64 {
+        get async {
+            var highest = host.highWater?.epoch ?? 0
+            guard let documents = ports.documents else { return highest }
+            do {
+                let reports = try await documents.all(.hosts).values.compactMap { HostReport(readable: $0.bytes) }
+                highest = reports.compactMap { $0.highWater?.epoch }.reduce(highest, max)
+                note(.hosts, nil)
+            } catch {
+                note(.hosts, "\(error)")
+            }
+            return highest
+        }
+    }
 
     /// One leadership, from its beginning until this host resigns or the task is cancelled.
     private func hold(_ writer: any FencedWriter) async {
         do {
-            let stored = try await ports.store.state().current
+            try await learn()
+            let stored = try await ports.store.state()
             let (resigned, resignation) = AsyncStream.makeStream(of: Never.self)
             self.writer = writer
             self.resignation = resignation
             hasHeld = true
             post.yield(.trouble(.election, nil))
-            post.yield(.leader(.elected(epoch: writer.epoch, stored: stored, kept: host.current)))
+            post.yield(
+                .leader(
+                    .elected(
+                        epoch: writer.epoch, stored: stored.current, kept: host.current, store: stored.identity)))
             logger.info("leading", metadata: ["epoch": "\(writer.epoch)"])
-            for await _ in resigned {}
+            await withTaskGroup(of: Void.self) { group in
+                if let documents = ports.documents { group.addTask { await self.followAsLeader(documents) } }
+                for await _ in resigned {}
+                group.cancelAll()
+            }
             self.writer = nil
             post.yield(.leader(.lost))
         } catch {
@@ -171,7 +274,7 @@ extension Reconciler {
             do {
                 last = try await ports.store.state(after: last)
                 post.yield(.trouble(.store, nil))
-                if let publication = last.current { post.yield(.host(.offered(publication))) }
+                if let publication = last.current { post.yield(.host(.offered(publication, by: last.identity))) }
             } catch {
                 if !Task.isCancelled { post.yield(.trouble(.store, "\(error)")) }
                 await pause()
@@ -179,7 +282,7 @@ extension Reconciler {
         }
     }
 
-    private func pause() async {
+    func pause() async {
         // Cancelled: the caller's loop ends.
         do { try await clock.sleep(until: clock.now.uptime + Self.retry) } catch {}
     }
@@ -189,6 +292,9 @@ extension Reconciler {
         await withDiscardingTaskGroup { group in
             group.addTask {
                 for await down in self.ports.health.downSets { self.post.yield(.host(.down(down))) }
+            }
+            group.addTask {
+                for await catalog in self.ports.catalog.catalogs { self.post.yield(.leader(.catalog(catalog))) }
             }
             group.addTask {
                 for await known in self.ports.nextHops.nextHops { self.post.yield(.host(.nextHops(known))) }

@@ -36,6 +36,8 @@ public actor Reconciler {
         case leader(Leader.Event)
         case host(Host.Event)
         case woke(Timer, at: Duration)
+        /// What became of a leader's work; void when its leadership is over.
+        case done(Leader.Event, epoch: UInt64)
         case remembered(String?)
         case trouble(Trouble, String?)
     }
@@ -47,16 +49,24 @@ public actor Reconciler {
 
     /// What goes wrong outside the machines; nil text: it is well again.
     enum Trouble: Hashable, Comparable, Sendable {
-        case restore, document, election, store, published, persisted, remember, record
+        case restore, document, election, store, rollout, overrides, report, name, published, persisted, remember,
+            record
+        case desired, hosts, history, blobs
     }
 
     /// So long after a store or an election failed it is tried again.
     static let retry = Duration.seconds(5)
+    /// How often a host compares the kernel with what it was given.
+    public static let verifyInterval = Duration.seconds(30)
 
-    let ports: Ports
+    nonisolated let ports: Ports
     let state: HostState
     let clock: HostClock
     let logger: Logger
+    /// Nil on a host alone.
+    let fleet: FleetSettings?
+    /// Of this run of the process.
+    let instance = String(UInt64.random(in: 0 ... .max), radix: 16)
     var leader: Leader
     var host = Host()
     var drains: [Override] = []
@@ -71,15 +81,18 @@ public actor Reconciler {
     var resignation: AsyncStream<Never>.Continuation?
     /// Whether the last candidacy came to a leadership.
     var hasHeld = false
+    var asked: Set<CatalogQuery> = []
+    var sweep = BlobSweep()
 
     private let inbox: AsyncStream<Input>
     nonisolated let post: AsyncStream<Input>.Continuation
 
     /// `seed` is the fleet's secret for its very first generation.
     public init(
-        ports: Ports, state: HostState, logger: Logger, clock: HostClock = HostClock(),
+        ports: Ports, state: HostState, logger: Logger, clock: HostClock = HostClock(), fleet: FleetSettings? = nil,
         seed: UInt64 = .random(in: 0 ... .max)
     ) {
+        self.fleet = ports.documents == nil ? nil : fleet
         self.ports = ports
         self.state = state
         self.logger = logger
@@ -95,8 +108,12 @@ public actor Reconciler {
         await restore()
         await withDiscardingTaskGroup { group in
             group.addTask { await self.follow() }
-            group.addTask { await self.stand() }
+            if fleet?.isCandidate ?? true { group.addTask { await self.stand() } }
             group.addTask { await self.listen() }
+            if let documents = ports.documents, let fleet {
+                group.addTask { await self.follow(documents) }
+                group.addTask { await self.report(as: fleet, to: documents) }
+            }
             post.yield(.host(.started))
             for await input in inbox {
                 for task in await take(input) { group.addTask(operation: task) }
@@ -107,8 +124,12 @@ public actor Reconciler {
 
     private func restore() async {
         let restored = await state.restore()
-        host = Host(kept: restored.publication, highWater: restored.highWater, down: restored.down)
-        drains = restored.drains
+        host = Host(
+            kept: restored.publication, highWater: restored.highWater, down: restored.down,
+            unconfirmed: restored.unconfirmed, identity: restored.identity, inFleet: fleet != nil,
+            verifyInterval: Self.verifyInterval)
+        // A fleet's exceptions lie in its store.
+        drains = fleet == nil ? restored.drains : []
         for problem in restored.problems { logger.error("state not readable", metadata: ["problem": "\(problem)"]) }
         note(.restore, restored.problems.isEmpty ? nil : restored.problems.joined(separator: "\n"))
         post.yield(.leader(.overrides(drains)))
@@ -123,7 +144,16 @@ public actor Reconciler {
     private func take(_ input: Input) async -> [Work] {
         let now = clock.now
         switch input {
-        case .leader(let event): return obey(leader.handle(event, at: now))
+        case .leader(let event):
+            let work = obey(leader.handle(event, at: now))
+            await askCatalog()
+            return work
+        case .done(let event, let epoch):
+            guard leader.epoch == epoch else { return [] }
+            let work = obey(leader.handle(event, at: now))
+            guard case .overtaken(let key) = event else { return work }
+            // Looked at again at once: who wrote it may have been told of already.
+            return work + [{ await self.relearn(key) }]
         case .host(let event):
             let before = host
             let actions = host.handle(event, at: now)

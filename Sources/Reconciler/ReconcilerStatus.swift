@@ -32,6 +32,28 @@ public struct ReconcilerStatus: Hashable, Sendable {
     public var warnings: [String]
     /// The last of the problems there ever was, and when.
     public var lastError: LastError?
+    /// Nil on a host alone.
+    public var fleet: Fleet?
+
+    public struct Fleet: Hashable, Sendable {
+        public var store: FleetIdentity?
+        /// How long this leader may still write.
+        public var leaseRemaining: Duration?
+        public var frozen: Freeze?
+        public var rollout: Rollout?
+        /// Services of which the catalog would take away too much; known to the leader alone, as is all that follows.
+        public var held: [HeldBack]
+        public var unread: [String]
+        public var instanceProblems: [String]
+        /// The rollout whose canary runs on this host.
+        public var runsCanary: String?
+        public var hosts: [Host]
+
+        public struct Host: Hashable, Sendable {
+            public var report: HostReport
+            public var isLive: Bool
+        }
+    }
 
     public struct LastError: Hashable, Sendable {
         public var text: String

@@ -122,7 +122,7 @@ public protocol FleetDocuments: Sendable {
     func read(_ key: FleetKey) async throws -> StoredDocument?
 
     /// All of one kind.
-    func read(_ scope: FleetScope) async throws -> [FleetKey: StoredDocument]
+    func all(_ scope: FleetScope) async throws -> [FleetKey: StoredDocument]
 
     /// Calls `body` with all documents of a kind, at once and then whenever one of them may have changed, until it is
     /// cancelled; a throw ends it, and it is called again. Changes between two calls of `body` are one.

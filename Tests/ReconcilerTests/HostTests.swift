@@ -254,10 +254,16 @@ struct HostTests {
 }
 
 /// A word an action; a wait for nothing is left out.
-private func text(_ actions: [Host.Action]) -> [String] {
+func text(_ actions: [Host.Action]) -> [String] {
     actions.compactMap { action in
         switch action {
         case .persist(let publication): "persist \(pair(publication.generation))"
+        case .persistCanary(let publication, let unconfirmed):
+            "persist canary \(pair(publication.generation)) of \(unconfirmed.rollout)"
+        case .recall(let publication, let mark):
+            "recall \(pair(publication.generation)) below \(mark.epoch).\(mark.number)"
+        case .adopt(let identity): "adopt \(identity)"
+        case .verify(let order): "verify \(pair(order.publication.generation))"
         case .watch(let generation, let down):
             "watch \(pair(generation))" + (down.isEmpty ? "" : " less \(list(down.map(\.backend)))")
         case .apply(let order): "apply \(pair(order.publication.generation))\(less(order))"

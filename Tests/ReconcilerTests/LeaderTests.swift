@@ -165,17 +165,22 @@ struct LeaderTests {
 }
 
 extension Leader.Action {
-    fileprivate var generation: Generation? {
-        guard case .publish(let generation, _) = self else { return nil }
-        return generation
+    var generation: Generation? {
+        switch self {
+        case .publish(let generation, _), .keep(let generation): return generation
+        default: return nil
+        }
     }
 
     /// `publish 1.2 web: a, b after 1.1`
-    fileprivate var text: String {
+    var text: String {
         switch self {
         case .publish(let generation, let predecessor):
             let after = predecessor.map { " after \($0.epoch).\($0.number)" } ?? ""
             return "publish \(ReconcilerTests.text(generation))\(after)"
+        case .keep(let generation): return "keep \(ReconcilerTests.text(generation))"
+        case .write(let bytes, let key, _): return bytes == nil ? "remove \(key)" : "write \(key)"
+        case .deleteBlobs(let digests): return "delete \(digests.sorted().joined(separator: " "))"
         case .stand: return "stand"
         case .wait(let uptime): return "wait until \(uptime.map { "\($0)" } ?? "told")"
         }

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Model
+
+// What a leader does next, given all that it knows.
+extension Leader {
+    mutating func decide(at now: Moment) -> Action {
+        guard let epoch, !isBusy else { return .wait(until: nil) }
+        if let challenge = register.challenge(to: epoch, published: ownDigests) {
+            self.epoch = nil
+            problem = "steps down: \(challenge)"
+            return .stand
+        }
+        guard backOff.allows(at: now.uptime) else { return .wait(until: backOff.notBefore) }
+        if let action = nextAction(in: epoch, at: now) {
+            isBusy = true
+            return action
+        }
+        return .wait(until: nextWake(after: now))
+    }
+
+    private mutating func nextAction(in epoch: UInt64, at now: Moment) -> Action? {
+        if let action = expire(at: now) ?? record() { return action }
+        if !unnamed.isEmpty { return .deleteBlobs(unnamed) }
+        guard rollout.document.frozen == nil else { return nil }
+        if let action = rolloutAction(in: epoch, at: now) { return action }
+        guard let generation = candidate(in: epoch, at: now), mayPublish(generation, at: now) else { return nil }
+        return publish(generation, at: now)
+    }
+
+    /// All that a catalog is asked for.
+    var queries: Set<CatalogQuery> {
+        let wishes = [desired, proposed, rollout.document.rollout?.isOver == false ? rollout.wish : nil]
+        return Set(wishes.compactMap(\.self).flatMap(\.state.entries).compactMap(\.query))
+    }
+
+    func isOpen(_ key: FleetKey) -> Bool { !overtaken.contains(key) }
+
+    // MARK: - Generations
+
+    mutating func publish(_ generation: Generation, at now: Moment) -> Action {
+        attempts.append(generation)
+        nextPublish = max(nextPublish ?? now.uptime, now.uptime) + Self.pace
+        return .publish(generation, expecting: stored)
+    }
+
+    /// One at a time and a second, but what takes backends away may borrow the turn of the next.
+    private func mayPublish(_ generation: Generation, at now: Moment) -> Bool {
+        guard let nextPublish, now.uptime < nextPublish else { return true }
+        return now.uptime + Self.pace >= nextPublish && generation.takesAway(from: previous?.generation)
+    }
+
+    private mutating func candidate(in epoch: UInt64, at now: Moment) -> Generation? {
+        if let wish = proposed {
+            do {
+                let next = try generation(of: wish, in: epoch, at: now)
+                desired = wish
+                proposed = nil
+                problem = nil
+                return next
+            } catch {
+                problem = "\(error)"
+            }
+        }
+        // What ran before the bad document goes on, and its drains still end.
+        guard let desired else { return nil }
+        do {
+            return try generation(of: desired, in: epoch, at: now)
+        } catch {
+            problem = "\(error)"
+            return nil
+        }
+    }
+
+    private mutating func generation(
+        of wish: Wish, in epoch: UInt64, at now: Moment
+    ) throws(ValidationError) -> Generation? {
+        let resolution = resolve(wish, after: previous, at: now)
+        let next = try following(resolution, in: epoch, at: now)
+        (held, unread, instanceProblems) = (resolution.held, resolution.unread, resolution.problems)
+        if let next { return next }
+        // Nothing changed, but the store has lost it or is behind: the same content as a new generation.
+        guard let previous, stored != previous.mark || isBehind else { return nil }
+        return again(previous, in: epoch)
+    }
+
+    func resolve(_ wish: Wish, after line: Publication?, at now: Moment) -> ResolvedState {
+        wish.state.resolved(
+            by: catalog, overrides: overrides, after: line?.generation, before: desired?.state, now: now.utc)
+    }
+
+    func following(
+        _ resolution: ResolvedState, in epoch: UInt64, at now: Moment, absorbing: Bool = false
+    ) throws(ValidationError) -> Generation? {
+        try Generation.next(
+            desired: resolution.desired, overrides: resolution.overrides, previous: previous?.generation,
+            settledServices: settledServices(at: now), epoch: epoch, seed: previous?.generation.seed ?? seed,
+            now: now.utc, predecessor: previous?.digest, beside: canaryLine?.generation, absorbing: absorbing)
+    }
+
+    /// The same content under the next number.
+    func again(_ publication: Publication, in epoch: UInt64) -> Generation {
+        var again = publication.generation
+        again.epoch = epoch
+        again.number = max(again.number, canaryLine?.generation.number ?? 0) + 1
+        again.predecessor = publication.digest
+        return again
+    }
+
+    /// Whether hosts have seen more than this leader knows of, or what they have seen was in another store: they take
+    /// nothing that is not above.
+    private var isBehind: Bool {
+        let known = [previous?.mark, canaryLine?.mark].compactMap(\.self)
+        guard let newest = known.first else { return false }
+        return register.isAhead(of: known) || newest.epoch != epoch && register.isElsewhere(than: identity)
+    }
+
+    /// A report that was made under another generation says nothing of this one's slots.
+    private func settledServices(at now: Moment) -> Set<String> {
+        guard let mark = previous?.mark else { return [] }
+        if let all = register.settled(under: mark, at: now.uptime) { return all }
+        guard let settled, settled.under == mark else { return [] }
+        return settled.services
+    }
+
+    /// What stands against a document as things are; changes nothing.
+    public func check(_ document: DesiredState, at now: Moment) throws(ValidationError) {
+        let resolution = resolve(Wish(state: document), after: previous, at: now)
+        _ = try following(resolution, in: epoch ?? 0, at: now)
+    }
+
+    // MARK: - Documents
+
+    /// An exception whose time is over is removed; it has no effect any more anyhow.
+    private func expire(at now: Moment) -> Action? {
+        let over = exceptions.filter { id, one in
+            isOpen(.override(id)) && (one.override.expiry.map { $0 <= now.utc } ?? false)
+        }
+        guard let first = over.min(by: { $0.key < $1.key }) else { return nil }
+        return .write(nil, to: .override(first.key), expecting: .digest(first.value.digest))
+    }
+
+    /// Which document made the generation that is published.
+    private mutating func record() -> Action? {
+        guard let (known, digest) = history, isOpen(.history), let previous, previous.mark.epoch == epoch,
+            stored == previous.mark, proposed == nil, let desired, let wished = desired.digest,
+            let applied = desired.document, known.entries.last?.desired != wished
+        else { return nil }
+        var document = known
+        document.note(
+            .init(
+                number: previous.mark.number, desired: wished, version: applied.version, author: applied.author,
+                at: applied.at))
+        history = (document, digest)
+        return .write(document.bytes, to: .history, expecting: digest.map { .digest($0) } ?? .nothing)
+    }
+
+    // MARK: - Time
+
+    private func nextWake(after now: Moment) -> Duration {
+        [deadline(after: now), rolloutWake(after: now), pacedWake(after: now)].compactMap(\.self).min()
+            ?? now.uptime + Self.longestWait
+    }
+
+    private func pacedWake(after now: Moment) -> Duration? {
+        [nextPublish, nextKeep].compactMap(\.self).filter { $0 > now.uptime }.min()
+    }
+
+    /// When time alone could change the generation: a drain or an override ends, or a host is not waited for any more.
+    private func deadline(after now: Moment) -> Duration {
+        let end = previous?.generation.nextDeadline(overrides: overrides, after: now.utc)
+        let wait = end.map { Duration.seconds(max(1, $0 - now.utc)) } ?? Self.longestWait
+        return now.uptime + min(wait, Self.longestWait)
+    }
+}
+
+extension Generation {
+    /// Whether a backend takes no new flows any more that did in the generation before.
+    func takesAway(from previous: Generation?) -> Bool {
+        guard let previous else { return false }
+        return previous.services.contains { old in
+            let members = Set(service(named: old.service.name)?.members.map(\.name) ?? [])
+            return old.members.contains { !members.contains($0.name) }
+        }
+    }
+}
