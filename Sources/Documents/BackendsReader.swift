@@ -10,19 +10,34 @@ struct BackendsReader {
     let forwarding: Forwarding?
     let size: TableSize?
 
-    func backends(_ service: Fields) -> [Backend] {
-        guard forwarding != .local else { return [local(service)].compactMap { $0 } }
+    func backends(_ service: Fields) -> (named: [Backend], query: CatalogQuery?) {
+        guard forwarding != .local else { return ([local(service)].compactMap { $0 }, nil) }
         guard let reader = service.required("backends"),
             let fields = Fields(reader, of: "'backends'", keys: ["static", "consul"])
-        else { return [] }
-        fields.refuse(["consul"], prefix: "backends.")
-        guard let list = fields["consul"] == nil ? fields.required("static") : fields["static"] else { return [] }
+        else { return ([], nil) }
+        let query = fields["consul"].flatMap(query)
+        guard let list = fields["consul"] == nil ? fields.required("static") : fields["static"] else {
+            return ([], query)
+        }
         let readers = list.elements(of: "backends")
         let backends = readers.compactMap(backend)
         // A judgement over all of them is only just where all of them could be read.
-        if case .list(let nodes) = list.kind, nodes.count == backends.count { judge(backends, list) }
+        if case .list(let nodes) = list.kind, nodes.count == backends.count {
+            judge(backends, list, beside: fields["consul"] != nil)
+        }
         refuseDoubles(backends, list.report)
-        return backends.map(\.backend)
+        return (backends.map(\.backend), query)
+    }
+
+    private func query(_ reader: Reader) -> CatalogQuery? {
+        let keys = ["service", "filter", "tagged-address", "datacenter"]
+        guard let fields = Fields(reader, of: "'consul'", keys: keys) else { return nil }
+        let filter = fields["filter"].map { $0.filter() }
+        let tag = fields["tagged-address"].map { $0.word(lengthMax: 64, NameRule.request) }
+        let datacenter = fields["datacenter"].map { $0.word(lengthMax: 64, NameRule.key) }
+        guard let service = fields.required("service")?.word(lengthMax: 255, NameRule.request) else { return nil }
+        return CatalogQuery(
+            service: service, filter: filter ?? nil, taggedAddress: tag ?? nil, datacenter: datacenter ?? nil)
     }
 
     /// The one backend that `local` means: this host.
@@ -86,9 +101,12 @@ struct BackendsReader {
         reader.report.warn(message, at: reader.place)
     }
 
-    private func judge(_ backends: [Placed], _ list: Reader) {
+    /// - Parameter isNotAll: whether more are found in Consul.
+    private func judge(_ backends: [Placed], _ list: Reader, beside isNotAll: Bool) {
         let active = backends.count { $0.backend.weight > 0 }
-        if backends.isEmpty {
+        if isNotAll {
+            // Those decide.
+        } else if backends.isEmpty {
             list.problem("a service needs at least one backend")
         } else if active == 0 {
             list.problem("every backend has weight 0: nothing could take a new flow")
@@ -108,5 +126,17 @@ struct BackendsReader {
                 lines[name] = placed.place.line
             }
         }
+    }
+}
+
+extension Reader {
+    /// In Consul's filter language, which only Consul knows.
+    fileprivate func filter() -> String? {
+        guard let text = text("a filter") else { return nil }
+        guard !text.isEmpty, text.utf8.count <= 4_096, text.unicodeScalars.allSatisfy(Quoted.isPrintable) else {
+            expected("a filter in one line, such as 'Service.Meta.tier == \"edge\"'")
+            return nil
+        }
+        return text
     }
 }

@@ -10,9 +10,12 @@ public struct HostConfiguration: Hashable, Sendable {
     public var interfaces: [String]
     public var datapath = Datapath()
     public var directories = Directories()
-    /// The path of the services document, in terms of the working directory.
+    /// The path of the services document, in terms of the working directory; without meaning where the store is
+    /// shared, since then what a person applied lies there.
     public var services: String
-    public var coordination = Store.local
+    public var coordination = CoordinationSettings()
+    /// Nil: services have the backends that are written down, and no others.
+    public var discovery: DiscoverySource?
     public var admin = Admin()
 
     public init(host: String, interfaces: [String], services: String = HostConfiguration.servicesName) {
@@ -57,11 +60,6 @@ public struct HostConfiguration: Hashable, Sendable {
         public var bpf = "/usr/share/sluice/bpf"
 
         public init() {}
-    }
-
-    /// Where generations are published.
-    public enum Store: String, Hashable, Sendable, CaseIterable {
-        case local, etcd, redis, consul
     }
 
     public struct Admin: Hashable, Sendable {

@@ -31,7 +31,6 @@ enum HostReader {
 
     static func configuration(_ reader: Reader, file: String) -> HostConfiguration? {
         guard let fields = Fields(reader, of: "the host's document", keys: keys) else { return nil }
-        fields.refuse(["discovery"])
         let interfaces = fields.required("interfaces").map(interfaces) ?? []
         let host = fields["host"].map { $0.word(lengthMax: 253, NameRule.host) } ?? hostname(fields)
         let services = fields["services"].map { $0.path() } ?? HostConfiguration.servicesName
@@ -39,7 +38,17 @@ enum HostReader {
             host: host ?? "", interfaces: interfaces, services: beside(file, services ?? ""))
         if let reader = fields["datapath"] { read(reader, into: &result.datapath) }
         if let reader = fields["directories"] { read(reader, into: &result.directories) }
-        if let reader = fields["coordination"] { read(reader, into: &result.coordination) }
+        if let reader = fields["coordination"] {
+            result.coordination = CoordinationReader(reader: reader).coordination() ?? result.coordination
+        }
+        result.discovery = fields["discovery"].flatMap(DiscoveryReader.source)
+        if result.coordination.isShared {
+            // Its report lies under its name.
+            if result.host.utf8.count > 128 { fields.problem("host: with a shared store 128 bytes at most") }
+            fields["services"]?.problem(
+                "with store \(result.coordination.storeName) the services lie in the store: "
+                    + "remove the key, and run  sluicectl apply \(Quoted.bare(services ?? "FILE"))")
+        }
         if let reader = fields["admin"] { read(reader, into: &result.admin) }
         return result
     }
@@ -105,21 +114,6 @@ enum HostReader {
         directories.cache = fields["cache"]?.absolutePath() ?? directories.cache
         directories.run = fields["run"]?.absolutePath() ?? directories.run
         directories.bpf = fields["bpf"]?.absolutePath() ?? directories.bpf
-    }
-
-    private static func read(_ reader: Reader, into store: inout HostConfiguration.Store) {
-        typealias Store = HostConfiguration.Store
-        // A store that is refused has settings of its own, about which nothing needs to be said.
-        if case .mapping(let pairs) = reader.kind {
-            for (_, value) in pairs {
-                guard let value = reader.child(value, name: "store"), case .text(let text) = value.kind,
-                    let other = Store(rawValue: text), other != .local
-                else { continue }
-                return value.unsupported("coordination.store \(text)")
-            }
-        }
-        guard let fields = Fields(reader, of: "'coordination'", keys: ["store"]) else { return }
-        store = fields["store"]?.choice(Store.self, less: ["etcd", "redis", "consul"]) ?? store
     }
 
     private static func read(_ reader: Reader, into admin: inout HostConfiguration.Admin) {

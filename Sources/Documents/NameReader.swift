@@ -7,6 +7,8 @@ struct NameRule {
 
     static let host = NameRule(what: "letters, digits, '.', '-' and '_'", allows: isWord)
     static let group = host
+    /// What may be part of a key in every store.
+    static let key = host
     static let service = host
     /// As the kernel has it (`dev_valid_name`).
     static let interface = NameRule(what: "no spaces, no '/', no ':'") {

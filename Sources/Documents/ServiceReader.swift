@@ -30,11 +30,11 @@ struct ServiceReader {
         durations.read(fields)
         let backends = BackendsReader(vip: vip, forwarding: forwarding, size: size).backends(fields)
         let health = fields["health"].flatMap {
-            HealthReader(forwarding: forwarding, pace: defaults.pace).health($0, of: backends)
+            HealthReader(forwarding: forwarding, pace: defaults.pace).health($0, of: backends.named)
         }
         var declared = DeclaredService(
-            place: fields.place, name: name, vip: vip, granules: (size ?? .medium).granules, backends: backends.count,
-            prefixes: allow.count + deny.count)
+            place: fields.place, name: name, vip: vip, granules: (size ?? .medium).granules,
+            backends: backends.named.count, prefixes: allow.count + deny.count)
         let brake = brake()
         let flowKey = fields["hash"]?.choice(FlowKey.self) ?? .fiveTuple
         let udp = fields["udp"]?.choice(UDPTracking.self) ?? .tracked
@@ -44,7 +44,8 @@ struct ServiceReader {
             name: name, vip: vip, forwarding: forwarding, tableSize: size,
             flowKey: flowKey, udp: udp, onDown: onDown, drain: durations.drain, flowIdle: durations.flowIdle,
             udpIdle: durations.udpIdle, allow: allow, deny: deny, health: health, brake: brake)
-        declared.entry = DesiredState.Entry(service: service, backends: backends)
+        declared.entry = DesiredState.Entry(
+            service: service, backends: backends.named, query: backends.query)
         return declared
     }
 

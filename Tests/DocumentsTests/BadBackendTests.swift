@@ -58,8 +58,12 @@ import Testing
             service("forward: local"),
             "s.yaml:5:15: backends: forward local delivers to this host; leave the key out"),
         Bad(
-            "services:\n  - name: web\n    vip: " + tcpVIP + "\n    backends: { consul: { service: web } }\n",
-            "s.yaml:4:25: backends.consul: not yet supported"),
+            "services:\n  - name: web\n    vip: " + tcpVIP
+                + "\n    backends: { consul: { filter: \"\", datacentre: b } }\n",
+            "s.yaml:4:25: 'consul' needs 'service'",
+            "s.yaml:4:35: filter: expected a filter in one line, such as 'Service.Meta.tier == \"edge\"', "
+                + "found the text ''",
+            "s.yaml:4:39: unknown key 'datacentre' in 'consul'; did you mean 'datacenter'?"),
         Bad(
             "services:\n  - name: web\n    vip: " + tcpVIP + "\n    backends: [ { address: 10.0.0.1 } ]\n",
             "s.yaml:4:15: backends: expected a mapping { static, consul }, found a list"),

@@ -47,15 +47,6 @@ import Testing
             "interfaces: [eth0]\nservices: 5\n",
             "h.yaml:2:11: services: expected a path, found 5; put it in quotes if it is meant as text"),
         Bad(
-            "interfaces: [eth0]\ncoordination: { store: etcd, endpoints: [a] }\n",
-            "h.yaml:2:24: coordination.store etcd: not yet supported"),
-        Bad(
-            "interfaces: [eth0]\ncoordination: { store: zookeeper }\n",
-            "h.yaml:2:24: store: expected local, found 'zookeeper'"),
-        Bad(
-            "interfaces: [eth0]\ndiscovery: { consul: { address: http://127.0.0.1:8500 } }\n",
-            "h.yaml:2:12: discovery: not yet supported"),
-        Bad(
             "interfaces: [eth0]\nadmin: { group: 5, metrics: 9464 }\n",
             "h.yaml:2:17: group: expected text, found 5; put it in quotes if it is meant as text",
             "h.yaml:2:29: metrics: expected an address and a port such as 127.0.0.1:9464, found 9464"),

@@ -37,6 +37,23 @@ private func parse(_ text: String) throws -> ServicesDocument {
         #expect(try parse(text).desired.entries.map(notation) == [expected])
     }
 
+    @Test func `finds backends in Consul, and keeps those that it names`() throws {
+        let text = """
+            services:
+              - name: web
+                vip: \(tcpVIP)
+                backends:
+                  static: [ { address: 10.0.0.1, weight: 0 } ]
+                  consul: { service: www, filter: 'Service.Meta.tier == "edge"', tagged-address: wan, datacenter: north }
+            """
+        let entry = try #require(try parse(text).desired.entries.first)
+        #expect(entry.backends.map(\.weight) == [0])
+        #expect(
+            entry.query
+                == CatalogQuery(
+                    service: "www", filter: #"Service.Meta.tier == "edge""#, taggedAddress: "wan", datacenter: "north"))
+    }
+
     @Test func `may have no services, if it says so`() throws {
         #expect(try parse("services: []").desired.entries.isEmpty)
     }
