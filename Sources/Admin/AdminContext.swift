@@ -21,6 +21,8 @@ struct AdminContext: RequestContext {
 /// What one request may cost.
 enum Limits {
     static let bodyBytes = 64 * 1024
+    /// A services document as JSON text. 500 services of 20 backends are some 0.5 MB.
+    static let documentBytes = 8 * 1024 * 1024
     static let headerBytes = 16 * 1024
     static let headerCount = 64
     static let requestTime = Duration.seconds(30)

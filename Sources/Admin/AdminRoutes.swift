@@ -8,6 +8,8 @@ import NIOCore
 /// The admin API's paths. `GET` looks and changes nothing.
 struct AdminRoutes {
     let backend: any AdminBackend
+    /// Nil: this host's store is its own.
+    var fleet: (any FleetBackend)?
     let access: Access
     let logger: Logger
     var limit = Limits.requestTime
@@ -19,6 +21,7 @@ struct AdminRoutes {
         let v1 = router.group("v1")
         look(v1)
         change(v1)
+        FleetRoutes(backend: fleet, audit: Audit(backend: backend, logger: logger), limit: limit).add(to: v1)
         return router
     }
 
@@ -71,14 +74,14 @@ struct AdminRoutes {
         }
     }
 
-    private static func caller(_ context: AdminContext) throws -> Caller {
+    static func caller(_ context: AdminContext) throws -> Caller {
         guard let caller = context.caller else {
             throw Problem("the caller is not known", exitCode: .permission)
         }
         return caller
     }
 
-    private static func parameter(_ name: String, of request: Request) throws -> String {
+    static func parameter(_ name: String, of request: Request) throws -> String {
         guard let value = request.uri.queryParameters[Substring(name)], !value.isEmpty else {
             throw Problem(
                 "\(request.method) \(request.uri.path): \(name) is missing", remedy: "add ?\(name)=... to the path",
@@ -87,12 +90,14 @@ struct AdminRoutes {
         return String(value)
     }
 
-    private static func body<Value: Decodable>(of request: Request) async throws -> Value {
+    static func body<Value: Decodable>(
+        of request: Request, atMost bytesMax: Int = Limits.bodyBytes
+    ) async throws -> Value {
         let buffer: ByteBuffer
         do {
-            buffer = try await request.body.collect(upTo: Limits.bodyBytes)
+            buffer = try await request.body.collect(upTo: bytesMax)
         } catch is NIOTooManyBytesError {
-            throw HTTPError(.contentTooLarge, message: "the body is larger than \(Limits.bodyBytes) bytes")
+            throw HTTPError(.contentTooLarge, message: "the body is larger than \(bytesMax) bytes")
         }
         do {
             return try JSONDecoder().decode(Value.self, from: Data(buffer.readableBytesView))

@@ -22,15 +22,18 @@ public struct AdminServer: Sendable {
 
     private let settings: Settings
     private let backend: any AdminBackend
+    private let fleet: (any FleetBackend)?
     private let logger: Logger
     private let onRunning: @Sendable () async -> Void
 
+    /// - Parameter fleet: nil where this host's store is its own.
     public init(
-        settings: Settings, backend: any AdminBackend, logger: Logger,
+        settings: Settings, backend: any AdminBackend, fleet: (any FleetBackend)? = nil, logger: Logger,
         onRunning: @escaping @Sendable () async -> Void = {}
     ) {
         self.settings = settings
         self.backend = backend
+        self.fleet = fleet
         self.logger = logger
         self.onRunning = onRunning
     }
@@ -42,7 +45,8 @@ public struct AdminServer: Sendable {
         let file = SocketFile(path: settings.socket)
         try file.checkFree()
         let group = groupNumber()
-        let routes = AdminRoutes(backend: backend, access: Access(owner: geteuid(), group: group), logger: logger)
+        let routes = AdminRoutes(
+            backend: backend, fleet: fleet, access: Access(owner: geteuid(), group: group), logger: logger)
         let failure = Failure()
         let address = BindAddress.unixDomainSocket(path: file.unready)
         let server = application(routes.router(), at: address, logger: logger) { channel in

@@ -223,7 +223,7 @@ import Testing
 }
 
 /// A daemon that says always the same, or always the same problem.
-private final class Daemon: AdminBackend, MetricsSource {
+final class Daemon: AdminBackend, MetricsSource {
     let drained = Mutex<[DrainRequest]>([])
     let enabled = Mutex<[String]>([])
     private let problem: Problem?
@@ -275,4 +275,4 @@ private final class Daemon: AdminBackend, MetricsSource {
 }
 
 /// A cancelled server says so, which is no news here.
-private let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
