@@ -8,8 +8,10 @@ import Testing
 @Suite(.requires("python3"))
 struct ManualTests {
     private static let commands = [
-        "check", "service list", "service show", "backend list", "backend drain", "backend enable", "map list",
-        "map show", "map dump", "map verify", "explain", "flow list", "stats", "doctor", "bench datapath",
+        "check", "apply", "confirm", "rollback", "freeze", "thaw", "generation list", "generation show",
+        "generation diff", "host list", "host forget", "service list", "service show", "backend list",
+        "backend drain", "backend enable", "map list", "map show", "map dump", "map verify", "explain", "flow list",
+        "stats", "doctor", "bench datapath",
         "bench control", "uninstall",
     ]
 

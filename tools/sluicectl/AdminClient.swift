@@ -29,6 +29,10 @@ struct AdminClient {
         _ = try await send(.POST, path, body: nil)
     }
 
+    func post(_ path: String, _ body: some Encodable) async throws {
+        _ = try await send(.POST, path, body: try JSONEncoder().encode(body))
+    }
+
     func delete(_ path: String) async throws {
         _ = try await send(.DELETE, path, body: nil)
     }

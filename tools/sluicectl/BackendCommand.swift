@@ -12,7 +12,7 @@ struct BackendCommand: ParsableCommand {
         commandName: "backend", abstract: "See backends, take one out of service and put it back.",
         subcommands: [List.self, Drain.self, Enable.self], defaultSubcommand: List.self)
 
-    struct List: ParsableCommand {
+    struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "The backends of all services, or of one.")
 
         @Argument(help: "A service's name.")
@@ -20,28 +20,48 @@ struct BackendCommand: ParsableCommand {
 
         @OptionGroup var options: CommonOptions
 
-        func run() throws {
+        func run() async throws {
             let state = try LocalState(options)
             let services = try service.map { [try state.service(named: $0)] } ?? state.generation.services
-            let rows = services.flatMap { self.rows(of: $0, state) }
+            let drains = try await reasons(state)
+            let rows = services.flatMap { self.rows(of: $0, state, drains) }
             switch options.output {
             case .json: try printJSON(rows)
             case .table: Terminal.print(Self.table(rows) + state.changeText)
             }
         }
 
-        private func rows(of placed: PlacedService, _ state: LocalState) -> [Row] {
+        /// Who drains which backend, and why. A fleet's lie in its store: without the daemon they are not known.
+        private func reasons(_ state: LocalState) async throws -> [BackendName: String] {
+            var drains = state.kept.drains.map {
+                (BackendName(service: $0.service, backend: $0.backend), "\($0.author): \($0.reason)")
+            }
+            if state.host.coordination.isShared {
+                do {
+                    let answer = try await AdminClient(host: options).get("/v1/drains", as: DrainsAnswer.self)
+                    drains = answer.drains.map {
+                        (BackendName(service: $0.service, backend: $0.backend), "\($0.author): \($0.reason)")
+                    }
+                } catch let failure as Failure where failure.status == .unreachable {
+                    drains = []
+                }
+            }
+            return Dictionary(drains) { first, _ in first }
+        }
+
+        private func rows(
+            of placed: PlacedService, _ state: LocalState, _ drains: [BackendName: String]
+        ) -> [Row] {
             let shares = placed.shares(down: state.down)
             return placed.backends.map { one in
                 let name = BackendName(service: placed.service.name, backend: one.backend.name)
-                let drain = state.kept.drains.first { $0.service == name.service && $0.backend == name.backend }
                 return Row(
                     service: name.service, backend: name.backend, id: one.id.rawValue,
                     address: "\(one.backend.address)", port: one.backend.port, weight: one.backend.weight,
                     state: one.condition(down: state.down).rawValue, slots: shares[one.id] ?? 0,
                     tableSize: placed.service.tableSize.slots,
                     since: one.drainingSince ?? state.kept.down[name],
-                    reason: drain.map { "\($0.author): \($0.reason)" })
+                    reason: drains[name])
             }
         }
 
@@ -122,11 +142,7 @@ struct BackendCommand: ParsableCommand {
         }
 
         private func expiry() throws -> Int64? {
-            guard let time else { return nil }
-            guard let seconds = TimeSpan.seconds(time) else {
-                throw Failure(.usage, "--for \(time): not a time; write 30s, 10m, 2h or 1d")
-            }
-            return Int64(Date().timeIntervalSince1970) + seconds
+            try time.map { Int64(Date().timeIntervalSince1970) + (try TimeSpan.required($0, of: "--for")) }
         }
     }
 

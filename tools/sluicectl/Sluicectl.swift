@@ -20,8 +20,10 @@ struct Sluicectl: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            CheckCommand.self, ServiceCommand.self, BackendCommand.self, MapCommand.self, ExplainCommand.self,
-            FlowCommand.self, StatsCommand.self, DoctorCommand.self, BenchCommand.self, UninstallCommand.self,
+            CheckCommand.self, ApplyCommand.self, ConfirmCommand.self, RollbackCommand.self, FreezeCommand.self,
+            ThawCommand.self, GenerationCommand.self, HostCommand.self,
+            ServiceCommand.self, BackendCommand.self, MapCommand.self, ExplainCommand.self, FlowCommand.self,
+            StatsCommand.self, DoctorCommand.self, BenchCommand.self, UninstallCommand.self,
         ])
 
     static func main() async {
