@@ -77,8 +77,9 @@ let package = Package(
         .executableTarget(
             name: "sluiced",
             dependencies: [
-                "Model", "Storage", "EventLoop", "Documents", "Dataplane", "NextHops", "Health", "Reconciler",
-                "Admin", "CLinux", "BPF", argumentParser, logging, lifecycle, unixSignals,
+                "Model", "Storage", "EventLoop", "ConsulAPI", "Documents", "Dataplane", "NextHops", "Health",
+                "Discovery", "Coordination", "Reconciler", "Admin", "CLinux", "BPF", argumentParser, logging,
+                lifecycle, unixSignals,
             ],
             swiftSettings: strict),
         module("Benchmark", ["Model", "BPF", "Storage", "Dataplane", "CDataplane", "CLinux"]),

@@ -16,6 +16,8 @@ actor KernelApplier: Applier {
     private let logger: Logger
     private(set) var attachments: [StatusAnswer.Interface] = []
     private var lastProgram: String?
+    /// Of the generation in the kernel.
+    private var services: [ServiceID] = []
     private let changes: AsyncStream<Void>
     private let changed: AsyncStream<Void>.Continuation
 
@@ -53,6 +55,7 @@ actor KernelApplier: Applier {
             if !warnings.contains(warning) { warnings.append(warning) }
             isComplete = false
         }
+        services = generation.services.map(\.id)
         changed.yield()
         warnings += await probes.applied(generation, steering: report.steered)
         return AppliedReport(
@@ -66,6 +69,27 @@ actor KernelApplier: Applier {
         // The kernel stamps by its own monotonic clock, which is the one to compare with.
         try await dataplane.sweep()
         return try await dataplane.settle()
+    }
+
+    func verify(_ order: Order) async throws -> [String] {
+        let kernel = try KernelState.open(bpfRoot: host.datapath.bpfRoot)
+        let verify = try Verify(order.publication.generation, down: order.down, kernel: kernel)
+        if !verify.differences.isEmpty { await dataplane.distrust() }
+        return verify.differences.map(\.description)
+    }
+
+    func drops() async throws -> [String: UInt64] {
+        // Before the first order there are no maps that count.
+        guard lastProgram != nil else { return [:] }
+        let kernel = try KernelState.open(bpfRoot: host.datapath.bpfRoot)
+        let counts = [kernel.counts(of: nil)] + services.map { kernel.counts(of: $0) }
+        var drops: [String: UInt64] = [:]
+        for count in counts {
+            for (reason, count) in count where reason.outcome == .dropped {
+                drops[reason.name, default: 0] += count.packets
+            }
+        }
+        return drops
     }
 
     /// The configured interfaces that are there now. One that was renamed while the program was on it keeps it: packets

@@ -24,9 +24,10 @@ struct Wiring {
         let started = try await StartFailure.attempt("datapath") { try await dataplane.start() }
         logger.info("starting", metadata: ["pins": "\(started.summary)"])
 
-        let store = try await StartFailure.attempt("store", code: .unreachable) {
-            try LocalStore(directory: host.directories.state + "/store")
+        let site = try await StartFailure.attempt("store", code: .unreachable) {
+            try StoreSite(host, logger: logger)
         }
+        let catalog = try await StartFailure.attempt("discovery") { try CatalogSite(host.discovery, logger: logger) }
         let state = try await StartFailure.attempt("state") { try HostState(directory: host.directories.state) }
         let monitor = HealthMonitor(loop: loop)
         let table = try await StartFailure.attempt("next hops") { try NextHopTable(loop: loop) }
@@ -35,8 +36,8 @@ struct Wiring {
         let applier = KernelApplier(dataplane: dataplane, probes: probes, host: host, logger: logger)
         let reconciler = Reconciler(
             ports: .init(
-                store: store, election: store, health: probes,
-                nextHops: NeighbourHops(table: table, logger: logger), applier: applier),
+                store: site.store, election: site.election, documents: site.documents, catalog: catalog.source,
+                health: probes, nextHops: NeighbourHops(table: table, logger: logger), applier: applier),
             state: state, logger: logger)
         let file = ServicesFile(path: host.services, reconciler: reconciler, logger: logger)
         let administration = Administration(
@@ -56,7 +57,12 @@ struct Wiring {
                 reconciler.disturbed()
             }, logger: logger)
 
+        let consuls = ConsulClients(clients: [site.client, catalog.client].compactMap(\.self))
+
         services = [
+            // The last to end: others ask to the end.
+            Running("consul") { try await consuls.run() },
+            Running("catalog") { try await catalog.run() },
             Running("probes") { await monitor.run() },
             Running("tunnel probes") { try await probes.run(warningsChanged: reconciler.disturbed) },
             Running("next hops") { try await table.run() },
