@@ -113,6 +113,7 @@ let package = Package(
         tests("ReconcilerTests", ["Reconciler", "Model", "Storage", logging]),
         tests("AdminTests", ["Admin", logging]),
         tests("HTTPTests", ["HTTP"]),
+        tests("SluicedTests", ["sluiced", "Admin", "Coordination", "Documents", "Model", "Reconciler", logging]),
         tests("CoordinationTests", ["Coordination", "ConsulAPI", "Storage", nio, logging]),
     ],
     swiftLanguageModes: [.v6]
