@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Admin
+import Coordination
 import Documents
 import Glibc
 import Health
@@ -13,7 +14,8 @@ struct Administration: AdminBackend {
     let startedAt: Int64
     let reconciler: Reconciler
     let monitor: HealthMonitor
-    let file: ServicesFile
+    /// Nil where the services lie in the fleet's store.
+    let file: ServicesFile?
     let applier: KernelApplier
 
     func status() async throws -> StatusAnswer {
@@ -100,6 +102,11 @@ struct Administration: AdminBackend {
     }
 
     func reload(by caller: Caller) async throws -> ReloadAnswer {
+        guard let file else {
+            throw Problem(
+                "the services lie in the fleet's store, and changes of it are seen at once",
+                remedy: "to change them:  sluicectl apply FILE", exitCode: .usage)
+        }
         do {
             return try await file.reload()
         } catch let problems as Problems {
@@ -118,6 +125,10 @@ struct Administration: AdminBackend {
     private func answered(_ change: () async throws -> Void) async throws {
         do {
             try await change()
+        } catch let error as StoreError {
+            throw Problem(error)
+        } catch let refusal as FleetRefusal {
+            throw Problem("\(refusal)")
         } catch let refusal as DrainRefusal {
             let services = await reconciler.status.services
             switch refusal {

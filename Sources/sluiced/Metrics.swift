@@ -13,6 +13,7 @@ struct Metrics: MetricsSource {
     let host: HostConfiguration
     let reconciler: Reconciler
     let monitor: HealthMonitor
+    let fleet: FleetMetrics
     let logger: Logger
 
     func metrics() async throws -> MetricsText {
@@ -24,6 +25,7 @@ struct Metrics: MetricsSource {
         }
         generation(status, &text)
         problems(status, &text)
+        await fleet.add(status, to: &text)
         backends(status, verdicts, &text)
         if status.applied != nil, let kernel = kernel() { packets(status, kernel, &text) }
         return text

@@ -79,6 +79,11 @@ actor ServicesFile {
     }
 }
 
+/// Follows the file, where there is one, until cancelled.
+func follow(_ file: ServicesFile?) async throws {
+    if let file { try await file.run() } else { try await forever(holding: file) }
+}
+
 /// Tells one state of a file from another: where it lies, its length and when it changed.
 private struct Stamp: Equatable {
     private let inode: UInt64

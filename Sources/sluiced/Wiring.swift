@@ -38,17 +38,20 @@ struct Wiring {
             ports: .init(
                 store: site.store, election: site.election, documents: site.documents, catalog: catalog.source,
                 health: probes, nextHops: NeighbourHops(table: table, logger: logger), applier: applier),
-            state: state, logger: logger)
-        let file = ServicesFile(path: host.services, reconciler: reconciler, logger: logger)
+            state: state, logger: logger, fleet: FleetSettings(host))
+        let file = site.fleet == nil ? ServicesFile(path: host.services, reconciler: reconciler, logger: logger) : nil
         let administration = Administration(
             host: host.host, startedAt: Int64(time(nil)), reconciler: reconciler, monitor: monitor, file: file,
             applier: applier)
         let admin = AdminServer(
             settings: .init(socket: host.directories.run + "/sluiced.sock", group: host.admin.group),
-            backend: administration, logger: logger)
+            backend: administration, fleet: FleetAdministration(site, host, reconciler), logger: logger)
+        let storeWatch = site.fleet.map { StoreWatch($0, logger: logger) }
         let metrics = MetricsServer(
             host: "\(host.admin.metrics.address)", port: Int(host.admin.metrics.port),
-            source: Metrics(host: host, reconciler: reconciler, monitor: monitor, logger: logger), logger: logger)
+            source: Metrics(
+                host: host, reconciler: reconciler, monitor: monitor,
+                fleet: FleetMetrics(watch: storeWatch, catalog: catalog.source), logger: logger), logger: logger)
         let interfaces = InterfaceWatch(
             names: Set(host.interfaces), used: { try await dataplane.usedInterfaces() },
             changed: {
@@ -63,12 +66,13 @@ struct Wiring {
             // The last to end: others ask to the end.
             Running("consul") { try await consuls.run() },
             Running("catalog") { try await catalog.run() },
+            Running("store") { try await follow(storeWatch) },
             Running("probes") { await monitor.run() },
             Running("tunnel probes") { try await probes.run(warningsChanged: reconciler.disturbed) },
             Running("next hops") { try await table.run() },
             Running("program") { await applier.run() },
             Running("reconciler") { try await reconciler.run() },
-            Running("services file") { try await file.run() },
+            Running("services file") { try await follow(file) },
             Running("interfaces") { try await interfaces.run() },
             Running("admin", endsItself: true) { try await admin.run() },
             Running("metrics") { try await retrying("metrics not served", logger) { try await metrics.run() } },

@@ -13,12 +13,12 @@ struct FleetPapers: FleetDocuments {
         try await store.read(try DocumentName(key)).map(StoredDocument.init)
     }
 
-    func read(_ scope: FleetScope) async throws -> [FleetKey: StoredDocument] {
+    func all(_ scope: FleetScope) async throws -> [FleetKey: StoredDocument] {
         switch scope {
         case .desired: try await one(.desired)
         case .rollout: try await one(.rollout)
-        case .overrides: try await all(.overrides, FleetKey.override)
-        case .hosts: try await all(.hosts, FleetKey.host)
+        case .overrides: try await family(.overrides, FleetKey.override)
+        case .hosts: try await family(.hosts, FleetKey.host)
         }
     }
 
@@ -31,7 +31,7 @@ struct FleetPapers: FleetDocuments {
             try Task.checkCancellation()
             // The mark before the documents: what changes between the two is seen twice and never missed.
             mark = try await store.changed(ChangeScope(scope), since: mark, within: Self.patience)
-            let documents = try await read(scope)
+            let documents = try await all(scope)
             if documents != last { await body(documents) }
             last = documents
         }
@@ -55,7 +55,7 @@ struct FleetPapers: FleetDocuments {
         return [key: document]
     }
 
-    private func all(
+    private func family(
         _ family: DocumentFamily, _ key: (String) -> FleetKey
     ) async throws -> [FleetKey: StoredDocument] {
         let documents = try await store.documents(family)
