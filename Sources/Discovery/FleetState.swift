@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import ConsulAPI
 import Model
 
 /// Follows many services by two questions, and says which of them must be read again.

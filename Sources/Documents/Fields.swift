@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Model
 import Yams
 
 /// The values of a mapping by key. Unknown keys and keys given twice are reported when it is made.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Model
 import Yams
 
 /// A cursor at one value of a document: says what it expects there, and reports what it finds instead.

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Documents
+import Model
 
 /// A command that does not exist, answered with the nearest that does.
 enum Misspelt {

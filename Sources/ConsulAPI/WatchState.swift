@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import ConsulAPI
-
 /// Follows one thing in Consul by long polls: told what was answered and when, it says what is new and what to ask next.
 ///
 /// It knows no clock and no network. Times are a clock's readings in ascending order; jitter is random in 0..<1.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConsulAPI
-import Discovery
 import Testing
 
 /// Dialogues: what is answered, what is new, what is asked next.

@@ -16,7 +16,8 @@ public struct QuietTime: Hashable, Sendable {
         self.longest = longest
     }
 
-    mutating func changed(at now: Duration) {
+    /// Something that was not known before; times are a clock's readings in ascending order.
+    public mutating func changed(at now: Duration) {
         let begin = first ?? now
         first = begin
         // What has been found urgent stays so.
@@ -25,9 +26,10 @@ public struct QuietTime: Hashable, Sendable {
     }
 
     /// The next moment is not waited for.
-    mutating func expire(at now: Duration) { deadline = now }
+    public mutating func expire(at now: Duration) { deadline = now }
 
-    mutating func published() {
+    /// All that has changed is handed on.
+    public mutating func published() {
         first = nil
         deadline = nil
     }
