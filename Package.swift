@@ -23,6 +23,7 @@ let nioFoundation = Target.Dependency.product(name: "NIOFoundationCompat", packa
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let httpClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nio = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
@@ -42,6 +43,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache.git", from: "2.1.0"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
     ],
     targets: [
@@ -69,6 +71,7 @@ let package = Package(
         module(
             "Coordination",
             ["Storage", "ConsulAPI", "CHiredis", "COpenSSL", httpClient, nio, nioFoundation, nioPosix, nioSSL, logging]),
+        module("Templates", ["Model", "CLinux", "ConsulAPI", "Storage", mustache, logging]),
         module("Diagnosis", ["Model"]),
         module("Admin", ["CLinux", hummingbird, nio, logging]),
         module("HTTP", []),
@@ -88,7 +91,8 @@ let package = Package(
             dependencies: [
                 "Benchmark",
                 "Model", "BPF", "Storage", "EventLoop", "Documents", "Dataplane", "NextHops", "Reconciler", "Admin",
-                "Diagnosis", "CLinux", "CDataplane", argumentParser, httpClient, nio, nioHTTP1, nioFoundation,
+                "Diagnosis", "ConsulAPI", "Discovery", "Templates", "CLinux", "CDataplane", logging, argumentParser,
+                httpClient, nio, nioHTTP1, nioFoundation,
             ],
             path: "tools/sluicectl",
             swiftSettings: strict),
@@ -100,6 +104,7 @@ let package = Package(
         tests("StorageTests", ["Storage"]),
         tests("ConsulAPITests", ["ConsulAPI"]),
         tests("DiscoveryTests", ["Discovery", "ConsulAPI", "Model", logging]),
+        tests("TemplatesTests", ["Templates", "ConsulAPI", "Model", logging]),
         tests("EventLoopTests", ["EventLoop", "CLinux"]),
         tests("DocumentsTests", ["Documents", "Model"]),
         tests("DataplaneTests", ["Dataplane", "Model", "BPF", "CDataplane"]),

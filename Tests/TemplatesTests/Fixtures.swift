@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Model
+import Templates
+
+/// Needs all that `data` has.
+let definition: TemplateDefinition = {
+    var definition = TemplateDefinition(name: "t", source: .file("t"), target: .key("out"))
+    definition.services = [.init(name: "web", service: "web")]
+    definition.keys = [.init(name: "html", key: "k/html"), .init(name: "two", key: "k/two")]
+    definition.prefixes = [.init(name: "flags", prefix: "flags/")]
+    return definition
+}()
+
+let data = TemplateData(
+    host: "edge-1", template: "t",
+    services: [
+        "web": .init(
+            instances: [
+                .init(
+                    name: "n1/a", address: "10.0.0.1", port: 80, weight: 2, tags: ["x", "y"], meta: ["tier": "edge"]),
+                .init(name: "n2/b", address: "::2", port: 81, state: "draining"),
+            ], routes: [.init(host: "a.org", path: "/x", options: ["timeout": "5s"])])
+    ],
+    keys: ["html": #"a < b & "c""#, "two": "one\ntwo\n"],
+    prefixes: [
+        "flags": [
+            .init(key: "flags/db/host", name: "db/host", value: "h"),
+            .init(key: "flags/db/port", name: "db/port", value: "1"), .init(key: "flags/on", name: "on", value: "yes"),
+        ]
+    ])
