@@ -6,12 +6,27 @@ public struct TemplateDefinition: Hashable, Sendable {
     public enum Source: Hashable, Sendable {
         case file(String)
         case key(String)
+
+        public var place: String {
+            switch self {
+            case .file(let path): path
+            case .key(let key): "key \(key)"
+            }
+        }
     }
 
     /// Where what it makes goes.
     public enum Target: Hashable, Sendable {
         case file(FileTarget)
         case key(String)
+
+        /// `/etc/nginx/nginx.conf`, `key config/nginx`.
+        public var place: String {
+            switch self {
+            case .file(let file): file.path
+            case .key(let key): "key \(key)"
+            }
+        }
     }
 
     public struct FileTarget: Hashable, Sendable {
@@ -42,25 +57,17 @@ public struct TemplateDefinition: Hashable, Sendable {
     /// A service's instances, under a name that the template uses.
     public struct ServiceNeed: Hashable, Sendable {
         public var name: String
-        public var service: String
-        /// In Consul's filter language.
-        public var filter: String?
-        public var taggedAddress: String?
-        public var datacenter: String?
-        /// Which instances are shown: `active`, `draining`, `out`.
-        public var states: Set<String>
-        /// With fewer the template is not filled.
+        public var query: CatalogQuery
+        /// Which instances are shown.
+        public var states: Set<CatalogInstance.State>
+        /// With fewer of these the template is not filled.
         public var minimum: Int
 
         public init(
-            name: String, service: String, filter: String? = nil, taggedAddress: String? = nil,
-            datacenter: String? = nil, states: Set<String> = ["active"], minimum: Int = 1
+            name: String, query: CatalogQuery, states: Set<CatalogInstance.State> = [.active], minimum: Int = 1
         ) {
             self.name = name
-            self.service = service
-            self.filter = filter
-            self.taggedAddress = taggedAddress
-            self.datacenter = datacenter
+            self.query = query
             self.states = states
             self.minimum = minimum
         }

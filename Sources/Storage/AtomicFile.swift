@@ -83,7 +83,7 @@ extension AtomicFile {
         try check(close(file), "write", path)
     }
 
-    private static func writeAll(_ bytes: [UInt8], to file: Int32, _ path: String) throws(StorageError) {
+    static func writeAll(_ bytes: [UInt8], to file: Int32, _ path: String) throws(StorageError) {
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes { bytes in
@@ -95,7 +95,7 @@ extension AtomicFile {
         }
     }
 
-    private static func syncDirectory(of path: String) throws(StorageError) {
+    static func syncDirectory(of path: String) throws(StorageError) {
         let folder = folder(of: path)
         let directory = try check(open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), "sync", folder)
         defer { close(directory) }
@@ -110,7 +110,7 @@ extension AtomicFile {
         return "\(folder(of: path))/.\(name).\(getpid()).\(number.wrappingAdd(1, ordering: .relaxed).newValue).tmp"
     }
 
-    private static func folder(of path: String) -> String {
+    static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }

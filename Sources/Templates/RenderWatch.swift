@@ -27,7 +27,8 @@ final class RenderWatch: Sendable {
         guard let bad = text.unicodeScalars.first(where: Self.endsLine) else { return }
         let what = bad == "\n" || bad == "\r" ? "a line break" : "the control character \(bad.escaped(asASCII: true))"
         state.withLock { state in
-            state.problem = state.problem ?? "the value of '\(state.path)' holds \(what); '{{{...}}}' takes it as it stands"
+            state.problem =
+                state.problem ?? "the value of '\(state.path)' holds \(what); '{{{...}}}' takes it as it stands"
         }
     }
 

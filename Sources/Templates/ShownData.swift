@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Model
+
 /// Template data as names that a template uses.
 enum ShownData {
     static func root(_ data: TemplateData) -> FieldsValue {
@@ -30,30 +32,29 @@ enum ShownData {
             ])
     }
 
-    private static func instance(_ instance: TemplateData.Instance, of service: String) -> FieldsValue {
+    private static func instance(_ instance: CatalogInstance, of service: String) -> FieldsValue {
         let path = "services.\(service)"
         let parts = instance.name.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        let isV6 = instance.address.contains(":")
+        let address = "\(instance.address)"
+        let bracketed = instance.address.isIPv4 ? address : "[\(address)]"
         return FieldsValue(fields: [
             "name": TextValue(text: instance.name, path: path + ".name"),
             "node": TextValue(text: String(parts.first ?? ""), path: path + ".node"),
             "id": TextValue(text: String(parts.last ?? ""), path: path + ".id"),
             "service": TextValue(text: service, path: path),
-            "address": TextValue(text: instance.address, path: path + ".address"),
-            "port": instance.port,
-            "endpoint": TextValue(
-                text: isV6 ? "[\(instance.address)]:\(instance.port)" : "\(instance.address):\(instance.port)",
-                path: path + ".endpoint"),
-            "weight": instance.weight,
-            "state": TextValue(text: instance.state, path: path + ".state"),
-            "active": instance.state == "active", "draining": instance.state == "draining",
-            "out": instance.state == "out",
+            "address": TextValue(text: address, path: path + ".address"),
+            "port": Int(instance.port),
+            "endpoint": TextValue(text: "\(bracketed):\(instance.port)", path: path + ".endpoint"),
+            "weight": Int(instance.weight),
+            "state": TextValue(text: instance.state.rawValue, path: path + ".state"),
+            "active": instance.state == .active, "draining": instance.state == .draining,
+            "out": instance.state == .out,
             "tags": ListValue(instance.tags.map { TextValue(text: $0, path: path + ".tags") }),
             "meta": texts(instance.meta, path: path + ".meta"),
         ])
     }
 
-    private static func route(_ route: TemplateData.Route, of service: String) -> FieldsValue {
+    private static func route(_ route: CatalogRoute, of service: String) -> FieldsValue {
         let path = "services.\(service).routes"
         var fields: [String: Any] = [
             "service": TextValue(text: service, path: path),
@@ -63,7 +64,7 @@ enum ShownData {
             "instances": ListValue(route.instances.map { TextValue(text: $0, path: path + ".instances") }),
         ]
         // Where there is none, the port of what surrounds the route must not be taken for it.
-        fields["port"] = route.port ?? TextValue(text: "", path: path)
+        fields["port"] = route.port.map { Int($0) } ?? TextValue(text: "", path: path)
         return FieldsValue(fields: fields)
     }
 

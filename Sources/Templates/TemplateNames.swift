@@ -2,8 +2,8 @@
 
 import Model
 
-/// Which names a template may use: what Mustache does not know it takes for empty, and a configuration with a hole in it
-/// is worse than none.
+/// Which names a template may use. What Mustache does not know it takes for empty, and a configuration with a hole in
+/// it is worse than none.
 struct TemplateNames {
     private let declared: [String: Set<String>]
 
@@ -57,7 +57,8 @@ struct TemplateNames {
 
     private func problem(of tag: Tag, in sections: [Tag]) -> String? {
         if let transform = tag.transforms.first(where: { !Self.transforms.contains($0) }) {
-            return "unknown transform '\(transform)'" + Nearest.suggestion(for: transform, among: Self.transforms.sorted())
+            return "unknown transform '\(transform)'"
+                + Nearest.suggestion(for: transform, among: Self.transforms.sorted())
         }
         guard tag.name != "." else { return nil }
         let parts = tag.name.split(separator: ".").map(String.init)
@@ -65,7 +66,8 @@ struct TemplateNames {
         if let names = declared[first], parts.count > 1 {
             guard names.contains(parts[1]) else { return undeclared(parts[1], of: first, names) }
             guard first == "services", parts.count > 2, !Self.ofService.contains(parts[2]) else { return nil }
-            return "unknown name '\(parts[2])' of a service" + Nearest.suggestion(for: parts[2], among: Self.ofService.sorted())
+            return "unknown name '\(parts[2])' of a service"
+                + Nearest.suggestion(for: parts[2], among: Self.ofService.sorted())
         }
         if Self.known.contains(first) || sections.contains(where: isOpen) { return nil }
         // Inside `{{#keys}}` the names of keys stand alone.

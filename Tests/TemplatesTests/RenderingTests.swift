@@ -12,12 +12,18 @@ import Testing
         ("{{#services.web}}{{endpoint}}{{^last()}}, {{/last()}}{{/services.web}}", "10.0.0.1:80, [::2]:81"),
         ("{{#services.web}}{{index()}}={{id}}@{{node}} {{/services.web}}", "0=a@n1 1=b@n2 "),
         ("{{#services.web}}{{weight}}{{#draining}} draining{{/draining}};{{/services.web}}", "2;1 draining;"),
-        ("{{#services.web}}{{#meta.tier}}{{.}}{{/meta.tier}}{{^meta.tier}}none{{/meta.tier}} {{/services.web}}", "edge none "),
+        (
+            "{{#services.web}}{{#meta.tier}}{{.}}{{/meta.tier}}{{^meta.tier}}none{{/meta.tier}} {{/services.web}}",
+            "edge none "
+        ),
         ("{{#services.web}}{{#tags}}<{{.}}>{{/tags}}{{/services.web}}", "<x><y>"),
         ("{{count(services.web)}} {{count(services)}}", "2 1"),
         ("{{#services}}{{name}}:{{#instances}} {{id}}{{/instances}};{{/services}}", "web: a b;"),
         ("{{#first(services.web)}}{{address}}{{/first(services.web)}}", "10.0.0.1"),
-        ("{{#routes}}{{host}}{{path}} {{service}} {{#port}}no{{/port}}{{options.timeout}}{{/routes}}", "a.org/x web 5s"),
+        (
+            "{{#routes}}{{host}}{{path}} {{service}} {{#port}}no{{/port}}{{options.timeout}}{{/routes}}",
+            "a.org/x web 5s"
+        ),
         ("{{#prefixes.flags}}{{name}}={{value}} {{/prefixes.flags}}", "db/host=h db/port=1 on=yes "),
         ("{{prefixes.flags.db.host}} {{#true(prefixes.flags.on)}}on{{/true(prefixes.flags.on)}}", "h on"),
         ("{{#prefixes.flags.db}}{{name}} {{/prefixes.flags.db}}", "db/host db/port "),
@@ -38,7 +44,8 @@ import Testing
     @Test func `a value of several lines does not come in by two braces`() throws {
         let template = try Template("limit {{keys.two}};", place: "t", of: definition)
         let error = #expect(throws: TemplateError.self) { try template.render(data) }
-        #expect(error?.description == "t: the value of 'keys.two' holds a line break; '{{{...}}}' takes it as it stands")
+        #expect(
+            error?.description == "t: the value of 'keys.two' holds a line break; '{{{...}}}' takes it as it stands")
     }
 
     @Test(arguments: [

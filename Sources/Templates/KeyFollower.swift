@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ConsulAPI
+import Model
+
+/// Follows one key, or all below a prefix, by long polls.
+struct KeyFollower: Sendable {
+    let query: Knowledge.KeyQuery
+    let client: ConsulClient
+    let board: KnowledgeBoard
+    let settings: WatchSettings
+
+    /// A value that can stand in no text.
+    private struct NoText: Error {
+        let key: String
+    }
+
+    /// Until the task is cancelled.
+    func run() async {
+        let start = ContinuousClock.now
+        func now() -> Duration { start.duration(to: .now) }
+        var state = WatchState<[String: String]>(settings, at: .zero)
+        var reading = Knowledge.KeyReading()
+        while !Task.isCancelled {
+            do {
+                try await Task.sleep(until: start + state.question.notBefore, clock: .continuous)
+                let answer = try await ask(state.question)
+                let news = state.answered(answer, at: now())
+                guard news != .none else { continue }
+                reading = Knowledge.KeyReading(held: state.held, isGone: answer.payload == nil, trouble: trouble(news))
+            } catch let error as ConsulError {
+                state.failed(retryAfter: error.retryAfter, at: now(), jitter: .random(in: 0..<1))
+                reading.trouble = error.description
+            } catch let error as NoText {
+                state.failed(at: now(), jitter: .random(in: 0..<1))
+                reading.trouble = "the value of \(error.key) is no UTF-8 text"
+            } catch {
+                return
+            }
+            put(reading)
+        }
+    }
+
+    private func put(_ reading: Knowledge.KeyReading) {
+        board.update { if $0.keys[query] != reading { $0.keys[query] = reading } }
+    }
+
+    /// Nil where there is no such key.
+    private func ask(_ question: WatchQuestion) async throws -> WatchAnswer<[String: String]> {
+        let found: [KeyValue]
+        let response: ConsulResponse
+        switch query {
+        case .key(let key):
+            let answer = try await client.keyValue(
+                key, consistency: question.consistency, blocking: question.blocking)
+            (found, response) = (answer.value.map { [$0] } ?? [], answer.response)
+        case .prefix(let prefix):
+            let answer = try await client.keyValues(
+                prefix: prefix, consistency: question.consistency, blocking: question.blocking)
+            (found, response) = (answer.value, answer.response)
+        }
+        var values: [String: String] = [:]
+        for one in found {
+            guard let text = String(validating: one.value, as: UTF8.self) else { throw NoText(key: one.key) }
+            values[one.key] = text
+        }
+        return WatchAnswer(payload: found.isEmpty ? nil : values, isEmpty: found.isEmpty, response: response)
+    }
+
+    private func trouble(_ news: WatchNews<[String: String]>) -> String? {
+        guard case .suspicious(let suspicion, _) = news else { return nil }
+        switch suspicion {
+        case .filtered: return "the token may not read it all (key:read)"
+        case .missing, .emptied: return "there is none"
+        }
+    }
+}
