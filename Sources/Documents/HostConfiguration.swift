@@ -17,6 +17,7 @@ public struct HostConfiguration: Hashable, Sendable {
     /// Nil: services have the backends that are written down, and no others.
     public var discovery: DiscoverySource?
     public var admin = Admin()
+    public var templates: [TemplateDefinition] = []
 
     public init(host: String, interfaces: [String], services: String = HostConfiguration.servicesName) {
         self.host = host

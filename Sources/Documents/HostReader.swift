@@ -26,7 +26,7 @@ extension HostConfiguration {
 /// From `sluiced.yaml` to `HostConfiguration`.
 enum HostReader {
     private static let keys = [
-        "host", "interfaces", "datapath", "directories", "services", "coordination", "discovery", "admin",
+        "host", "interfaces", "datapath", "directories", "services", "coordination", "discovery", "admin", "templates",
     ]
 
     static func configuration(_ reader: Reader, file: String) -> HostConfiguration? {
@@ -49,6 +49,7 @@ enum HostReader {
                 "with store \(result.coordination.storeName) the services lie in the store: "
                     + "remove the key, and run  sluicectl apply \(Quoted.bare(services ?? "FILE"))")
         }
+        result.templates = fields["templates"].map(TemplatesReader { beside(file, $0) }.templates) ?? []
         if let reader = fields["admin"] { read(reader, into: &result.admin) }
         return result
     }
