@@ -23,7 +23,7 @@ struct Sluicectl: AsyncParsableCommand {
             CheckCommand.self, ApplyCommand.self, ConfirmCommand.self, RollbackCommand.self, FreezeCommand.self,
             ThawCommand.self, GenerationCommand.self, HostCommand.self,
             ServiceCommand.self, BackendCommand.self, MapCommand.self, ExplainCommand.self, FlowCommand.self,
-            StatsCommand.self, DoctorCommand.self, BenchCommand.self, UninstallCommand.self,
+            StatsCommand.self, DoctorCommand.self, BenchCommand.self, TemplateCommand.self, UninstallCommand.self,
         ])
 
     static func main() async {
