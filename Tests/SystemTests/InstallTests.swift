@@ -59,7 +59,8 @@ struct InstallTests {
         let folder = try TemporaryDirectory()
         let tree = try await install(in: folder.path, "--prefix", "/usr/local")
         let files = [
-            "sbin/sluiced", "sbin/sluicectl", "lib/systemd/system/sluiced.service", "lib/sysusers.d/sluice.conf",
+            "sbin/sluiced", "sbin/sluicectl", "lib/systemd/system/sluiced.service",
+            "lib/systemd/system/sluice-templates.service", "lib/sysusers.d/sluice.conf",
             "share/sluice/bpf/steer.bpf.c", "share/sluice/bpf/include/dataplane.h", "share/sluice/bpf/steer.bpf.o",
             "share/sluice/bpf/steer-5.11.bpf.o", "share/sluice/bpf/steer-5.10.bpf.o", "share/sluice/bpf/decap.bpf.o",
             "share/sluice/bpf/probe.bpf.o", "share/bash-completion/completions/sluicectl",
