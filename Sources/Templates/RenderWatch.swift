@@ -26,11 +26,12 @@ final class RenderWatch: Sendable {
     func writes(_ text: String) {
         guard let bad = text.unicodeScalars.first(where: Self.endsLine) else { return }
         let what = bad == "\n" || bad == "\r" ? "a line break" : "the control character \(bad.escaped(asASCII: true))"
-        state.withLock { state in
-            state.problem =
-                state.problem ?? "the value of '\(state.path)' holds \(what); '{{{...}}}' takes it as it stands"
-        }
+        let path = state.withLock { $0.path }
+        refuse("the value of '\(path)' holds \(what); '{{{...}}}' takes it as it stands")
     }
+
+    /// The first is kept.
+    func refuse(_ problem: String) { state.withLock { $0.problem = $0.problem ?? problem } }
 
     private static func endsLine(_ scalar: Unicode.Scalar) -> Bool {
         scalar.value < 0x20 && scalar != "\t" || scalar.value == 0x7f || scalar == "\u{85}"

@@ -27,7 +27,7 @@ struct TextValue: MustacheTransformable, MustacheCustomRenderable, MustacheParen
                 TextValue(text: String($0.last == "\r" ? $0.dropLast() : $0), path: path)
             }
             // The end of the last line begins no further one.
-            return ListValue(lines.last?.text.isEmpty == true ? Array(lines.dropLast()) : lines)
+            return ListValue(lines.last?.text.isEmpty == true ? Array(lines.dropLast()) : lines, path: path)
         case "true": return ["true", "yes", "on", "1"].contains(text.lowercased())
         case "count": return text.count
         default: return text.transform(name)
@@ -36,8 +36,16 @@ struct TextValue: MustacheTransformable, MustacheCustomRenderable, MustacheParen
 }
 
 /// Members by name.
-struct FieldsValue: MustacheTransformable, MustacheParent {
+struct FieldsValue: MustacheTransformable, MustacheCustomRenderable, MustacheParent {
     let fields: [String: Any]
+    let path: String
+
+    var renderText: String {
+        RenderWatch.current?.refuse("'\(path)' has members and is no text")
+        return ""
+    }
+
+    var isNull: Bool { false }
 
     func child(named: String) -> Any? { fields[named] }
 
@@ -50,8 +58,8 @@ struct FieldsValue: MustacheTransformable, MustacheParent {
         case "sorted":
             return ListValue(
                 texts.map { name, value in
-                    FieldsValue(fields: ["key": TextValue(text: name, path: value.path), "value": value])
-                })
+                    FieldsValue(fields: ["key": TextValue(text: name, path: value.path), "value": value], path: path)
+                }, path: path)
         case "json":
             return "{" + texts.map { JSONText.quoted($0) + ":" + JSONText.quoted($1.text) }.joined(separator: ",") + "}"
         default: return nil
@@ -60,14 +68,23 @@ struct FieldsValue: MustacheTransformable, MustacheParent {
 }
 
 /// Elements in an order; some can also be had by name.
-struct ListValue: MustacheSequence, MustacheTransformable, MustacheParent {
+struct ListValue: MustacheSequence, MustacheTransformable, MustacheCustomRenderable, MustacheParent {
     let elements: [Any]
     let named: [String: Any]
+    let path: String
 
-    init(_ elements: [Any], named: [String: Any] = [:]) {
+    init(_ elements: [Any], named: [String: Any] = [:], path: String) {
         self.elements = elements
         self.named = named
+        self.path = path
     }
+
+    var renderText: String {
+        RenderWatch.current?.refuse("'\(path)' is a list and no text; {{#...}} goes through it")
+        return ""
+    }
+
+    var isNull: Bool { false }
 
     func makeIterator() -> IndexingIterator<[Any]> { elements.makeIterator() }
 
@@ -79,8 +96,9 @@ struct ListValue: MustacheSequence, MustacheTransformable, MustacheParent {
         case "last": elements.last
         case "count": elements.count
         case "empty": elements.isEmpty
-        case "reversed": ListValue(elements.reversed(), named: named)
-        case "sorted": ListValue(elements.compactMap { $0 as? TextValue }.sorted { $0.text < $1.text })
+        case "reversed": ListValue(elements.reversed(), named: named, path: path)
+        case "sorted":
+            ListValue(elements.compactMap { $0 as? TextValue }.sorted { $0.text < $1.text }, path: path)
         case "json":
             "[" + elements.compactMap { ($0 as? TextValue).map { JSONText.quoted($0.text) } }.joined(separator: ",")
                 + "]"

@@ -74,6 +74,17 @@ import Testing
         #expect(error?.description == expected)
     }
 
+    @Test(arguments: [
+        ("{{services.web}}", "t: 'services.web' is a list and no text; {{#...}} goes through it"),
+        ("{{#services.web}}{{meta}}{{/services.web}}", "t: 'services.web.meta' has members and is no text"),
+        ("{{{prefixes.flags.db}}}", "t: 'prefixes.flags.db' is a list and no text; {{#...}} goes through it"),
+    ])
+    func `what is no text is not written as one`(text: String, expected: String) throws {
+        let template = try Template(text, place: "t", of: definition)
+        let error = #expect(throws: TemplateError.self) { try template.render(data) }
+        #expect(error?.description == expected)
+    }
+
     @Test func `sections that are too deep are refused`() {
         let text = String(repeating: "{{#host}}", count: 40)
         let error = #expect(throws: TemplateError.self) { try Template(text, place: "t", of: definition) }
