@@ -104,7 +104,7 @@ let package = Package(
         tests("StorageTests", ["Storage"]),
         tests("ConsulAPITests", ["ConsulAPI"]),
         tests("DiscoveryTests", ["Discovery", "ConsulAPI", "Model", logging]),
-        tests("TemplatesTests", ["Templates", "Discovery", "ConsulAPI", "Model", logging]),
+        tests("TemplatesTests", ["Templates", "Discovery", "ConsulAPI", "Model", "Storage"]),
         tests("EventLoopTests", ["EventLoop", "CLinux"]),
         tests("DocumentsTests", ["Documents", "Model"]),
         tests("DataplaneTests", ["Dataplane", "Model", "BPF", "CDataplane"]),

@@ -4,6 +4,7 @@ import ConsulAPI
 import Discovery
 import Glibc
 import Model
+import Storage
 import Templates
 import TestSupport
 
@@ -38,11 +39,24 @@ final class Bench: Sendable {
         return TemplateRunner(definitions, host: "edge-1", client: client, catalog: catalog)
     }
 
-    func pending() throws -> PendingCommands { try PendingCommands(path + "/state") }
+    /// A program that another test is just starting has a copy of every descriptor for a moment, and with it the lock.
+    func pending() async throws -> PendingCommands {
+        var held: PendingCommands?
+        try await awaited("the lock of \(path)/state") {
+            do throws(StorageError) {
+                held = try PendingCommands(path + "/state")
+            } catch  where error.errno == EWOULDBLOCK {
+                return false
+            }
+            return true
+        }
+        guard let held else { throw SystemError("lock \(path)/state", cause: "not held") }
+        return held
+    }
 
     /// What became of it: `written`, `unchanged`, or the cause.
     func once(_ definition: TemplateDefinition, within limit: Duration = .seconds(20)) async throws -> String {
-        let results = try await runner([definition]).once(try pending(), within: limit)
+        let results = try await runner([definition]).once(try await pending(), within: limit)
         switch results[0].outcome {
         case .written: return "written"
         case .unchanged: return "unchanged"

@@ -133,7 +133,7 @@ import Testing
 func whileFollowing(
     _ bench: Bench, _ definitions: TemplateDefinition..., body: () async throws -> Void
 ) async throws {
-    let pending = try bench.pending()
+    let pending = try await bench.pending()
     let runner = bench.runner(definitions)
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await runner.follow(pending) }

@@ -145,7 +145,7 @@ import Testing
             var definition = try bench.definition("{{keys.k}}")
             definition.keys = [.init(name: "k", key: "late")]
             #expect(
-                try await bench.once(definition, within: .milliseconds(500)) == "waits for key late: there is none")
+                try await bench.once(definition, within: .seconds(5)) == "waits for key late: there is none")
             #expect(try bench.content("out") == nil)
             try await whileFollowing(bench, definition) {
                 _ = try await bench.client.putKey("late", Array("now".utf8))
@@ -158,7 +158,7 @@ import Testing
         try await withBench { bench in
             var definition = try bench.definition("{{keys.k}}")
             definition.keys = [.init(name: "k", key: "k")]
-            let outcome = try await bench.once(definition, within: .seconds(1))
+            let outcome = try await bench.once(definition, within: .seconds(5))
             #expect(outcome.hasPrefix("waits for key k: GET /v1/kv/k at http://127.0.0.1:1"))
         }
     }
