@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ConsulAPI
+import Logging
 import Model
 
 /// Follows one key, or all below a prefix, by long polls.
@@ -9,6 +10,7 @@ struct KeyFollower: Sendable {
     let client: ConsulClient
     let board: KnowledgeBoard
     let settings: WatchSettings
+    let logger: Logger
 
     /// A value that can stand in no text.
     private struct NoText: Error {
@@ -21,6 +23,7 @@ struct KeyFollower: Sendable {
         func now() -> Duration { start.duration(to: .now) }
         var state = WatchState<[String: String]>(settings, at: .zero)
         var reading = Knowledge.KeyReading()
+        var told: String?
         while !Task.isCancelled {
             do {
                 try await Task.sleep(until: start + state.question.notBefore, clock: .continuous)
@@ -38,6 +41,19 @@ struct KeyFollower: Sendable {
                 return
             }
             put(reading)
+            tell(reading, &told)
+        }
+    }
+
+    /// Of what keeps its last value; a template that has none yet says itself what it waits for.
+    private func tell(_ reading: Knowledge.KeyReading, _ told: inout String?) {
+        defer { told = reading.held == nil ? nil : reading.trouble }
+        guard reading.held != nil, (reading.trouble == nil) != (told == nil) else { return }
+        if let trouble = reading.trouble {
+            logger.warning(
+                "keys in trouble, their last values stay", metadata: ["keys": "\(query)", "cause": "\(trouble)"])
+        } else {
+            logger.notice("keys are read again", metadata: ["keys": "\(query)"])
         }
     }
 

@@ -5,9 +5,16 @@ import Model
 /// What is known of all that any template needs, whole.
 public struct Knowledge: Sendable {
     /// Keys that are followed together.
-    public enum KeyQuery: Hashable, Sendable {
+    public enum KeyQuery: Hashable, Sendable, CustomStringConvertible {
         case key(String)
         case prefix(String)
+
+        public var description: String {
+            switch self {
+            case .key(let key): "key \(key)"
+            case .prefix(let prefix): "prefix \(prefix)"
+            }
+        }
     }
 
     public struct KeyReading: Hashable, Sendable {

@@ -71,7 +71,7 @@ public struct TemplateRunner: Sendable {
     private func addFollowers(to group: inout DiscardingTaskGroup, _ board: KnowledgeBoard) {
         group.addTask { await SourceFollower(paths: sourceFiles, board: board).run() }
         for query in keyQueries {
-            let follower = KeyFollower(query: query, client: client, board: board, settings: watching)
+            let follower = KeyFollower(query: query, client: client, board: board, settings: watching, logger: logger)
             group.addTask { await follower.run() }
         }
         let services = Set(definitions.flatMap { $0.services.map(\.query) })
