@@ -8,6 +8,7 @@ import Testing
 @Suite(.requires("python3"))
 struct ManualTests {
     private static let commands = [
+        "plan",
         "check", "apply", "confirm", "rollback", "freeze", "thaw", "generation list", "generation show",
         "generation diff", "host list", "host forget", "service list", "service show", "backend list",
         "backend drain", "backend enable", "map list", "map show", "map dump", "map verify", "explain", "flow list",

@@ -20,7 +20,8 @@ struct Sluicectl: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            CheckCommand.self, ApplyCommand.self, ConfirmCommand.self, RollbackCommand.self, FreezeCommand.self,
+            CheckCommand.self, PlanCommand.self,
+            ApplyCommand.self, ConfirmCommand.self, RollbackCommand.self, FreezeCommand.self,
             ThawCommand.self, GenerationCommand.self, HostCommand.self,
             ServiceCommand.self, BackendCommand.self, MapCommand.self, ExplainCommand.self, FlowCommand.self,
             StatsCommand.self, DoctorCommand.self, BenchCommand.self, TemplateCommand.self, UninstallCommand.self,

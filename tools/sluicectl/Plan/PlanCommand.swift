@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Admin
+import ArgumentParser
+import Documents
+import Foundation
+import Model
+import Reconciler
+
+/// `sluicectl plan FILE`: what a services document would change on this host.
+struct PlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "What a services document would change, by service; nothing is changed.",
+        discussion: """
+            Compares with what is in force on this host, from its state directory: the daemon may be dead.
+            Ends with 3 where there is a difference, 0 where there is none, 6 where the brake would hold it back.
+            """)
+
+    @Argument(help: "The services document.", completion: .file())
+    var file: String
+
+    @OptionGroup var options: CommonOptions
+
+    func run() async throws {
+        let host = try options.host()
+        if access(file, R_OK) != 0, errno == EACCES { throw Reach.denied(file) }
+        let document = try ServicesDocument.load(path: file)
+        for warning in document.warnings { Terminal.error(warning.description) }
+        try Reach.check(host.directories.state)
+        let kept = HostState.look(at: host.directories.state)
+        for problem in kept.problems { Terminal.error("warning: \(problem)") }
+
+        let step = try NextStep(document.desired, after: kept)
+        let prediction = Prediction(from: kept.inForce?.generation, to: step.next) { service, backend in
+            kept.down[BackendName(service: service, backend: backend)] != nil
+        }
+        let traffic = try await PlanTraffic(of: prediction, host)
+        let report = PlanReport(prediction, from: kept.inForce?.generation, held: step.held, traffic)
+        switch options.output {
+        case .json: try printJSON(report)
+        case .table: Terminal.print(PlanText.text(report, applying: remedy(host)))
+        }
+        if !step.held.isEmpty { throw ArgumentParser.ExitCode(Admin.ExitCode.heldByBrake.rawValue) }
+        if !report.services.isEmpty { throw ArgumentParser.ExitCode(Admin.ExitCode.differences.rawValue) }
+    }
+
+    /// What is typed next.
+    private func remedy(_ host: HostConfiguration) -> String {
+        guard !host.coordination.isShared else { return "Apply with: sluicectl apply \(file)" }
+        let isItself = [file, host.services].map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+        return isItself[0] == isItself[1]
+            ? "The daemon takes \(file) by itself within seconds."
+            : "Apply with: cp \(file) \(host.services)"
+    }
+}
