@@ -12,7 +12,10 @@ public protocol FleetStore: LockStore {
     /// Makes an identity for an empty store, and answers it; one that is there already is answered unchanged.
     ///
     /// Only a person's explicit command calls this: a store that was wiped must not look like a new one.
-    func found() async throws -> StoreIdentity
+    ///
+    /// - Parameter floor: in the same transaction the leader's epoch becomes this, where it is lower: who leads next
+    ///   leads above it, however soon.
+    func found(above floor: UInt64) async throws -> StoreIdentity
 
     /// The store's identity, the highest epoch that led, and what is published, all of one moment.
     func view() async throws -> StoreView
@@ -31,6 +34,9 @@ public protocol FleetStore: LockStore {
     func write(
         _ bytes: [UInt8]?, to name: DocumentName, expecting: Expectation, as tenure: Tenure?
     ) async throws -> WriteOutcome
+
+    /// The epochs of all named locks that ever were held, for a backup; the leader's is not among them.
+    func lockEpochs() async throws -> [String: UInt64]
 
     /// Keeps bytes under their own digest, and answers it.
     func putBlob(_ bytes: [UInt8]) async throws -> String
@@ -56,6 +62,9 @@ public protocol FleetStore: LockStore {
 }
 
 extension FleetStore {
+    /// Makes an identity for an empty store whose fleet is new.
+    public func found() async throws -> StoreIdentity { try await found(above: 0) }
+
     /// Publishes: puts a new `current` in place of the one with this digest (nil: of none), fenced by the tenure.
     public func publish(
         _ bytes: [UInt8], as tenure: Tenure, replacing predecessor: String?

@@ -43,6 +43,7 @@ struct StoreKeys: Sendable {
     func document(_ name: DocumentName) -> String { prefix + name.text }
     func family(_ family: DocumentFamily) -> String { prefix + family.rawValue }
     func scope(_ scope: ChangeScope) -> String { prefix + scope.path }
+    var locks: String { prefix + "lock/" }
     var blobs: String { prefix + "blob/" }
     func blob(_ digest: String) -> String { blobs + digest }
     /// Which lock guards a fenced write.

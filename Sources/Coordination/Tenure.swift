@@ -65,6 +65,11 @@ struct EpochRecord: Hashable, Sendable, CustomStringConvertible {
     let epoch: UInt64
     let token: HolderToken
 
+    /// Of a store that begins above this; nil where that is nothing. Nobody holds its token.
+    static func founding(above floor: UInt64) -> EpochRecord? {
+        floor == 0 ? nil : EpochRecord(epoch: floor, token: HolderToken(host: "founded"))
+    }
+
     init(epoch: UInt64, token: HolderToken) {
         self.epoch = epoch
         self.token = token
@@ -99,6 +104,12 @@ public struct LockName: Hashable, Sendable, CustomStringConvertible {
     var holderPath: String { name.map { "lock/\($0)/holder" } ?? "leader" }
     /// Where the epoch record lies; never leased, never deleted.
     var epochPath: String { name.map { "lock/\($0)/epoch" } ?? "epoch" }
+
+    /// The name of the lock whose epoch lies there; nil for any other path, the leader's included.
+    static func name(ofEpochPath path: some StringProtocol) -> String? {
+        let parts = path.split(separator: "/")
+        return parts.count == 3 && parts[0] == "lock" && parts[2] == "epoch" ? String(parts[1]) : nil
+    }
 
     public var description: String { name ?? "leader" }
 }

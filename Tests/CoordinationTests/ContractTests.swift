@@ -212,6 +212,29 @@ import Testing
     }
 
     @Test(arguments: StoreKind.here)
+    func `a store that is founded above an epoch gives none at or below it`(kind: StoreKind) async throws {
+        let store = try await Site.shared(kind).client("a")
+        let identity = try await store.found(above: 41)
+        #expect(try await store.found(above: 99) == identity)
+        #expect(try await store.view() == StoreView(identity: identity, epoch: 41, current: nil))
+        #expect(try await store.status(of: .leader) == LockStatus(holder: nil, epoch: 41))
+        #expect(try await win(store).epoch == 42)
+    }
+
+    @Test(arguments: StoreKind.here)
+    func `named locks are listed with their epochs, held or not`(kind: StoreKind) async throws {
+        let store = try await Site.shared(kind).founded()
+        #expect(try await store.lockEpochs().isEmpty)
+        _ = try await win(store)
+        for (name, floor) in [("backup", UInt64(0)), ("deploy", 6)] {
+            let (lock, token) = (try LockName(name), HolderToken(host: "a"))
+            _ = try await store.acquire(lock, as: token, for: long, above: floor)
+            if name == "backup" { try await store.release(lock, as: token) }
+        }
+        #expect(try await store.lockEpochs() == ["backup": 1, "deploy": 7])
+    }
+
+    @Test(arguments: StoreKind.here)
     func `named locks have epochs of their own`(kind: StoreKind) async throws {
         let store = try await Site.shared(kind).founded()
         _ = try await win(store, above: 10)

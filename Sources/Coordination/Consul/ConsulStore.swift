@@ -25,14 +25,36 @@ public actor ConsulStore: FleetStore {
         try checked(try await one("read identity", keys.store))
     }
 
-    public func found() async throws -> StoreIdentity {
+    public func found(above floor: UInt64) async throws -> StoreIdentity {
         let identity = StoreIdentity.random(fleet: keys.fleet)
-        let isMade = try await translated("found") {
-            try await client.putKey(
-                keys.store, Array(identity.description.utf8), condition: .unchanged(since: 0))
+        let key = keys.epoch(.leader)
+        let found = try await together("found", [keys.store, key])
+        if let known = try checked(found[keys.store]) { return known }
+        var operations = [
+            TransactionOperation.compareAndSet(key: keys.store, value: Array(identity.description.utf8), index: 0)
+        ]
+        if let record = EpochRecord.founding(above: floor), floor > (try self.record(found[key])?.epoch ?? 0) {
+            let index = found[key]?.modifyIndex ?? 0
+            operations.append(.compareAndSet(key: key, value: Array(record.description.utf8), index: index))
         }
-        if isMade { return identity }
-        return try await self.identity() ?? identity
+        let outcome = try await translated("found") { [operations] in try await client.transaction(operations) }
+        if case .committed = outcome { return identity }
+        guard let known = try await self.identity() else {
+            throw StoreError.unreachable(place: place, operation: "found", cause: "it changed meanwhile")
+        }
+        return known
+    }
+
+    public func lockEpochs() async throws -> [String: UInt64] {
+        let values = try await translated("list locks") {
+            try await client.keyValues(prefix: keys.locks, consistency: .consistent).value
+        }
+        var found: [String: UInt64] = [:]
+        for value in values {
+            guard let name = LockName.name(ofEpochPath: keys.path(of: value.key)) else { continue }
+            found[name] = try record(value)?.epoch
+        }
+        return found
     }
 
     public func view() async throws -> StoreView {

@@ -28,14 +28,33 @@ public actor EtcdStore: FleetStore {
         try checked(try await gateway.range(EtcdRange(keys.store)).first)
     }
 
-    public func found() async throws -> StoreIdentity {
+    public func found(above floor: UInt64) async throws -> StoreIdentity {
         let identity = StoreIdentity.random(fleet: keys.fleet)
+        let key = keys.epoch(.leader)
+        let seen = try await gateway.transaction(reading: [EtcdRange(keys.store), EtcdRange(key)])
+        if let known = try checked(seen.range(0)) { return known }
+        var puts = [EtcdOperation.put(keys.store, Array(identity.description.utf8))]
+        if let record = EpochRecord.founding(above: floor), floor > (try epochRecord(seen.range(1))?.epoch ?? 0) {
+            puts.append(.put(key, Array(record.description.utf8)))
+        }
         let answer = try await gateway.transaction(
             EtcdTransaction(
-                compare: [.absent(keys.store)], success: [.put(keys.store, Array(identity.description.utf8))],
+                compare: [.absent(keys.store), .modified(key, at: seen.range(1)?.modified ?? 0)], success: puts,
                 failure: [.range(EtcdRange(keys.store))]))
         if answer.isDone { return identity }
-        return try checked(answer.range(0)) ?? identity
+        guard let known = try checked(answer.range(0)) else {
+            throw StoreError.unreachable(place: place, operation: "found", cause: "it changed meanwhile")
+        }
+        return known
+    }
+
+    public func lockEpochs() async throws -> [String: UInt64] {
+        var found: [String: UInt64] = [:]
+        for value in try await gateway.range(EtcdRange(prefix: keys.locks)).kvs ?? [] {
+            guard let name = LockName.name(ofEpochPath: keys.path(of: value.name)) else { continue }
+            found[name] = try epochRecord(value)?.epoch
+        }
+        return found
     }
 
     public func view() async throws -> StoreView {

@@ -31,14 +31,11 @@ public struct LocalFileStore: FleetStore {
 
     public func identity() async throws -> StoreIdentity? { try await look { records, _ in records.identity } }
 
-    public func found() async throws -> StoreIdentity {
-        try await transaction("found") { records, _ in
-            if let known = records.identity { return known }
-            let identity = StoreIdentity.random(fleet: fleet)
-            records.identity = identity
-            return identity
-        }
+    public func found(above floor: UInt64) async throws -> StoreIdentity {
+        try await transaction("found") { records, _ in records.found(fleet, above: floor) }
     }
+
+    public func lockEpochs() async throws -> [String: UInt64] { try await look { records, _ in records.lockEpochs } }
 
     public func view() async throws -> StoreView {
         try await look { records, _ in

@@ -18,13 +18,15 @@ public struct MemoryStore: FleetStore {
         try await server.request("read identity", by: client) { records, _ in try checked(records.identity) }
     }
 
-    public func found() async throws -> StoreIdentity {
+    public func found(above floor: UInt64) async throws -> StoreIdentity {
         try await server.request("found", by: client) { records, _ in
-            if let known = try checked(records.identity) { return known }
-            let identity = StoreIdentity.random(fleet: fleet)
-            records.identity = identity
-            return identity
+            _ = try checked(records.identity)
+            return records.found(fleet, above: floor)
         }
+    }
+
+    public func lockEpochs() async throws -> [String: UInt64] {
+        try await server.request("list locks", by: client) { records, _ in records.lockEpochs }
     }
 
     public func view() async throws -> StoreView {

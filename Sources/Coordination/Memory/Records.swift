@@ -18,6 +18,21 @@ struct Records: Hashable, Sendable {
     /// A broken lock: it is everybody's. Epochs still count.
     var grantsToEverybody = false
 
+    /// The identity that is there, or a new one above the floor.
+    mutating func found(_ fleet: String, above floor: UInt64) -> StoreIdentity {
+        if let identity { return identity }
+        let made = StoreIdentity.random(fleet: fleet)
+        identity = made
+        if floor > epochs[.leader]?.epoch ?? 0 { epochs[.leader] = .founding(above: floor) }
+        return made
+    }
+
+    var lockEpochs: [String: UInt64] {
+        var found: [String: UInt64] = [:]
+        for (lock, record) in epochs { if let name = lock.name { found[name] = record.epoch } }
+        return found
+    }
+
     mutating func acquire(
         _ lock: LockName, as token: HolderToken, until: Duration, above floor: UInt64, at now: Duration, place: String
     ) throws -> Acquisition {

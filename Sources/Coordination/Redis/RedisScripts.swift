@@ -47,11 +47,16 @@ enum RedisScripts {
             return 1
             """)
 
-    /// KEYS: store. ARGV: identity. Answers the one that is there afterwards.
+    /// KEYS: store, epoch. ARGV: identity; floor, and its record or nothing. Answers the identity that is there
+    /// afterwards.
     static let found = RedisScript(
         name: "found",
         text: """
-            redis.call('SETNX', KEYS[1], ARGV[1])
+            if redis.call('SETNX', KEYS[1], ARGV[1]) == 1 and ARGV[3] ~= '' then
+                local record = redis.call('GET', KEYS[2])
+                local number = record and tonumber(string.match(record, '^%d+')) or 0
+                if tonumber(ARGV[2]) > number then redis.call('SET', KEYS[2], ARGV[3]) end
+            end
             return redis.call('GET', KEYS[1])
             """)
 

@@ -35,11 +35,28 @@ public actor RedisStore: FleetStore {
         try checked(try await connection.command("read identity", "GET", keys.store))
     }
 
-    public func found() async throws -> StoreIdentity {
+    public func found(above floor: UInt64) async throws -> StoreIdentity {
         let wanted = StoreIdentity.random(fleet: keys.fleet)
+        let record = EpochRecord.founding(above: floor)?.description ?? ""
         let reply = try await connection.script(
-            "found", RedisScripts.found, keys: [keys.store], [Array(wanted.description.utf8)])
+            "found", RedisScripts.found, keys: [keys.store, keys.epoch(.leader)],
+            [Array(wanted.description.utf8), Array(String(floor).utf8), Array(record.utf8)])
         return try checked(reply) ?? wanted
+    }
+
+    public func lockEpochs() async throws -> [String: UInt64] {
+        var found: [String: UInt64] = [:]
+        var cursor = "0"
+        repeat {
+            let reply = try await connection.command(
+                "list locks", "SCAN", cursor, "MATCH", keys.locks + "*/epoch", "COUNT", "1000")
+            for key in reply[1].elements.compactMap(\.text) {
+                guard let name = LockName.name(ofEpochPath: keys.path(of: key)) else { continue }
+                found[name] = try record(try await connection.command("read a lock", "GET", key))?.epoch
+            }
+            cursor = reply[0].text ?? "0"
+        } while cursor != "0"
+        return found
     }
 
     public func view() async throws -> StoreView {
