@@ -91,8 +91,8 @@ let package = Package(
             dependencies: [
                 "Benchmark",
                 "Model", "BPF", "Storage", "EventLoop", "Documents", "Dataplane", "NextHops", "Reconciler", "Admin",
-                "Diagnosis", "ConsulAPI", "Discovery", "Templates", "CLinux", "CDataplane", logging, argumentParser,
-                unixSignals, httpClient, nio, nioHTTP1, nioFoundation,
+                "Diagnosis", "ConsulAPI", "Coordination", "Discovery", "Templates", "CLinux", "CDataplane", logging,
+                argumentParser, unixSignals, httpClient, nio, nioHTTP1, nioFoundation,
             ],
             path: "tools/sluicectl",
             swiftSettings: strict),

@@ -3,6 +3,7 @@
 import Admin
 import ArgumentParser
 import BPF
+import Coordination
 import Documents
 import Glibc
 
@@ -20,7 +21,7 @@ struct Sluicectl: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            CheckCommand.self, PlanCommand.self,
+            CheckCommand.self, PlanCommand.self, StoreCommand.self,
             ApplyCommand.self, ConfirmCommand.self, RollbackCommand.self, FreezeCommand.self,
             ThawCommand.self, GenerationCommand.self, HostCommand.self,
             ServiceCommand.self, BackendCommand.self, MapCommand.self, ExplainCommand.self, FlowCommand.self,
@@ -52,6 +53,8 @@ struct Sluicectl: AsyncParsableCommand {
             Terminal.error(
                 "\(problems.list.count) \(problems.list.count == 1 ? "error" : "errors"); nothing was changed")
             Glibc.exit(Admin.ExitCode.badDocument.rawValue)
+        case let error as StoreError:
+            end(with: Failure(error))
         case let failure as BPFError:
             Terminal.error(failure.description)
             Glibc.exit(Admin.ExitCode(systemError: failure.errno).rawValue)
