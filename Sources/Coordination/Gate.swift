@@ -48,7 +48,8 @@ public final class Gate: Sendable {
         state.withLock { $0.reason == nil ? max(.zero, $0.closesAt - now()) : .zero }
     }
 
-    var closesAt: Duration { state.withLock { $0.closesAt } }
+    /// On the clock since boot: no write may begin then, unless the lease is renewed before.
+    public var closesAt: Duration { state.withLock { $0.closesAt } }
 
     /// Later than before, and not at all once it has closed.
     func extend(to closesAt: Duration) {

@@ -21,7 +21,7 @@ struct Sluicectl: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            CheckCommand.self, PlanCommand.self, StoreCommand.self,
+            CheckCommand.self, PlanCommand.self, LockCommand.self, StoreCommand.self,
             ApplyCommand.self, ConfirmCommand.self, RollbackCommand.self, FreezeCommand.self,
             ThawCommand.self, GenerationCommand.self, HostCommand.self,
             ServiceCommand.self, BackendCommand.self, MapCommand.self, ExplainCommand.self, FlowCommand.self,
