@@ -62,6 +62,9 @@ public struct DocumentName: Hashable, Comparable, Sendable, CustomStringConverti
     public static let rollout = DocumentName(text: "rollout")
     public static let history = DocumentName(text: "history")
 
+    /// Those that are no member of a family.
+    public static let single = [current, desired, rollout, history]
+
     /// Throws `StoreError.name` for an id that cannot be part of a key.
     public static func override(_ id: String) throws -> DocumentName { try DocumentFamily.overrides.member(id) }
 

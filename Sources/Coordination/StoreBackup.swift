@@ -55,7 +55,7 @@ extension StoreBackup {
             let view = try await store.view()
             guard let identity = view.identity else { throw StoreError.empty(place: store.place) }
             var documents: [DocumentName: Document] = [:]
-            for name in [DocumentName.current, .desired, .rollout] { documents[name] = try await store.read(name) }
+            for name in DocumentName.single { documents[name] = try await store.read(name) }
             documents.merge(try await store.documents(.overrides)) { one, _ in one }
             var blobs: [String: [UInt8]] = [:]
             for digest in try await store.blobs() { blobs[digest] = try await store.blob(digest) }

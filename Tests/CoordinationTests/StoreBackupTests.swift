@@ -11,6 +11,7 @@ import Testing
     private func filled(_ store: any FleetStore) async throws -> Tenure {
         let blob = try await store.putBlob([1, 2, 3])
         #expect(try await store.write([0, 255], to: .desired, expecting: .nothing, as: nil) == .accepted)
+        #expect(try await store.write([4], to: .history, expecting: .nothing, as: nil) == .accepted)
         #expect(try await store.write([7], to: .override("x"), expecting: .nothing, as: nil) == .accepted)
         #expect(try await store.write([9], to: .host("edge-1"), expecting: .nothing, as: nil) == .accepted)
         let (deploy, token) = (try LockName("deploy"), HolderToken(host: "a"))
@@ -34,6 +35,7 @@ import Testing
         #expect(restored.leader == nil)
         #expect(try await into.read(.current) == from.read(.current))
         #expect(try await into.read(.desired) == Document([0, 255]))
+        #expect(try await into.read(.history) == Document([4]))
         #expect(try await into.documents(.overrides).count == 1)
         #expect(try await into.documents(.hosts).isEmpty, "hosts write their own")
         #expect(try await into.blobs() == from.blobs())
