@@ -3,6 +3,13 @@
 import Logging
 
 /// Stands for a lock, holds it as long as the store and the clock allow, and gives it back.
+///
+/// What it promises: each tenure has an epoch above all before it in this store; the fence is given out only while, by
+/// this machine's clock since boot, the lease cannot have ended; work is cancelled then, and one tenure's work has ended
+/// before the next begins. A clean stop gives the lock back at once.
+/// What it does not: that no two hosts believe to lead at one moment (clocks may run apart, a process may be stopped
+/// between asking for the fence and its write, work may ignore its cancellation). What is written under the fence must
+/// be compared where it is written, as the store's own `write(_:to:expecting:as:)` does.
 public struct Election: Sendable {
     public let store: any LockStore
     public let lock: LockName

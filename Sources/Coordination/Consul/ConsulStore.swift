@@ -5,8 +5,12 @@ import ConsulAPI
 /// A fleet's store in Consul's key-value store, by sessions and transactions.
 ///
 /// Each write first reads what it relies on, judges it by value, and then names the indices of what it read in its
-/// transaction. A stale leader can change nothing; across a restored snapshot, which revives a session, the hosts refuse
-/// and the floor heals it. A value has at most 512 KiB, and a session ends up to twice its time late.
+/// transaction.
+///
+/// What it promises: one holder of a lock at a time by its session, and a stale one can change nothing; epochs never
+/// fall, also where the lock's key was deleted; what was accepted is on a quorum's disks.
+/// What it does not: anything across a restored snapshot, which revives a session: there hosts refuse what is lower, and
+/// the floor heals it. A dead holder's session ends up to twice its time late. A value has at most 512 KiB.
 public actor ConsulStore: FleetStore {
     public nonisolated let place: String
     nonisolated let client: ConsulClient

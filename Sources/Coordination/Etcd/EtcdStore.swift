@@ -5,8 +5,11 @@ import Foundation
 /// A fleet's store in etcd, 3.4 or later, through its JSON gateway.
 ///
 /// All reads are linearizable and all writes are transactions that compare values of ours: identity, token and epoch.
-/// A stale leader can change nothing; across a restore from a snapshot, where token and epoch come back, the hosts
-/// refuse, and the floor heals it.
+///
+/// What it promises: one holder of a lock at a time by etcd's own clock, and a stale one can change nothing, also when
+/// members die as long as a quorum lives; epochs never fall; what was accepted is on a quorum's disks.
+/// What it does not: anything across a restore from a snapshot, where token and epoch come back: there hosts refuse what
+/// is lower, and the floor heals it. Without a quorum, or out of space (`health()` says so), nobody leads.
 public actor EtcdStore: FleetStore {
     public nonisolated let place: String
     let gateway: EtcdGateway

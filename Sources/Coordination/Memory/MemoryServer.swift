@@ -33,6 +33,12 @@ public actor MemoryServer {
         wake()
     }
 
+    /// Tells who waits that the server's clock has been turned.
+    func expired() {
+        records.expire(at: now())
+        wake()
+    }
+
     public func grantToEverybody() { records.grantsToEverybody = true }
 
     /// Everything is gone, as after the loss of a disk.

@@ -4,10 +4,13 @@
 ///
 /// Each master's own epoch is its promise: it gives each number at most once, to one token. A tenure is won with number
 /// N only where a quorum gave exactly N to the same token, and two quorums share a master, so no number has two holders.
-/// That holds as long as no master forgets: `appendonly yes` and `appendfsync always`. 'Highest of the quorum plus one,
-/// stored back', without promises, gave two leaders of one epoch in 258 of 400 interleavings.
+/// 'Highest of the quorum plus one, stored back', without promises, gave two leaders of one epoch in 258 of 400
+/// interleavings.
 ///
-/// It locks, and does not keep documents: what is published under its fence must compare the fence itself.
+/// What it promises: no number is given twice, and later holders have higher ones, while fewer than half of the masters
+/// are away, as long as no master forgets: `appendonly yes` and `appendfsync always`.
+/// What it does not: one holder at a time where masters' clocks step or a holder is stopped past its lease. It locks, and
+/// keeps no documents: what is written under its fence must compare the fence itself.
 public struct RedlockLocks: LockStore {
     public let place: String
     private let masters: [any LockStore]
