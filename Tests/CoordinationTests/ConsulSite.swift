@@ -17,7 +17,7 @@ struct ConsulSite: Sendable {
 
     static let shared = Shared { try await ConsulSite() }
 
-    init(timeout: Duration = .seconds(2)) async throws {
+    init() async throws {
         let directory = try TemporaryDirectory()
         let ports = try (0..<3).map { _ in try StoreProcess.freePort() }
         port = ports[0]
@@ -29,10 +29,8 @@ struct ConsulSite: Sendable {
               "ports": { "http": \(ports[0]), "server": \(ports[1]), "serf_lan": \(ports[2]),
                          "serf_wan": -1, "grpc": -1, "dns": -1 } }
             """, to: "consul.json")
-        let address = ConsulAddress.http(host: "127.0.0.1", port: Int(ports[0]))
-        let client = ConsulClient(ConsulSettings(addresses: [address], timeout: timeout))
+        let client = Self.client(at: ports[0])
         self.client = client
-        Self.clients.withLock { $0.append(client) }
         process = try await StoreProcess(
             [Requirement.path(of: "consul") ?? "consul", "agent", "-dev", "-config-file", file], in: directory
         ) {
@@ -40,6 +38,14 @@ struct ConsulSite: Sendable {
             let checks = try await client.get("/health/node/node-1")
             return String(decoding: checks.body, as: UTF8.self).contains("serfHealth")
         }
+    }
+
+    /// Lasts as long as the tests.
+    static func client(at port: UInt16, timeout: Duration = StoreKind.patience) -> ConsulClient {
+        let address = ConsulAddress.http(host: "127.0.0.1", port: Int(port))
+        let client = ConsulClient(ConsulSettings(addresses: [address], timeout: timeout))
+        clients.withLock { $0.append(client) }
+        return client
     }
 
     func site() -> Site {

@@ -40,8 +40,10 @@ struct EtcdServer: Sendable {
         try Shell.run("ETCDCTL_API=3 etcdctl --endpoints=\(endpoint) \(command)")
     }
 
+    var settings: EtcdSettings { EtcdSettings(endpoints: [endpoint], timeout: StoreKind.patience) }
+
     func site() -> Site {
-        let endpoint = endpoint
-        return Site(.etcd) { fleet, _ in try EtcdStore(EtcdSettings(endpoints: [endpoint]), fleet: fleet) }
+        let settings = settings
+        return Site(.etcd) { fleet, _ in try EtcdStore(settings, fleet: fleet) }
     }
 }

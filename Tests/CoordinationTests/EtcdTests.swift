@@ -55,7 +55,8 @@ import Testing
 @Suite(.requires("etcd", "etcdctl")) struct EtcdTests {
     @Test func `a member that is gone is passed over`() async throws {
         let server = try await EtcdServer.shared.get()
-        let settings = EtcdSettings(endpoints: ["http://127.0.0.1:1", server.endpoint])
+        let settings = EtcdSettings(
+            endpoints: ["http://127.0.0.1:1", server.endpoint], timeout: StoreKind.patience)
         let store = try EtcdStore(settings, fleet: "f-" + RandomName.make())
         _ = try await store.found()
         #expect(try await win(store).epoch == 1)
@@ -101,11 +102,12 @@ import Testing
         ] { try server.control(command) }
         let file = try server.process.directory.write("word\n", to: "password")
         try Shell.run("chmod 600 \(file)")
-        let named = EtcdSettings(endpoints: [server.endpoint], user: "edge", passwordFile: file)
+        let named = EtcdSettings(
+            endpoints: [server.endpoint], user: "edge", passwordFile: file, timeout: StoreKind.patience)
         let store = try EtcdStore(named, fleet: "f")
         #expect(try await store.identity() == nil)
         await #expect { try await store.found() } throws: { "\($0)".contains("not permitted") }
-        let nobody = try EtcdStore(EtcdSettings(endpoints: [server.endpoint]), fleet: "f")
+        let nobody = try EtcdStore(server.settings, fleet: "f")
         await #expect { try await nobody.identity() } throws: { "\($0)".contains("not permitted") }
         try server.process.directory.write("other\n", to: "password")
         let wrong = try EtcdStore(named, fleet: "f")
@@ -125,7 +127,8 @@ import Testing
         let client = "https://127.0.0.1:\(try StoreProcess.freePort())"
         let peer = "http://127.0.0.1:\(try StoreProcess.freePort())"
         let trusted = StoreTLS(authorityFile: "\(directory.path)/right.pem")
-        let store = try EtcdStore(EtcdSettings(endpoints: [client], tls: trusted), fleet: "f")
+        let store = try EtcdStore(
+            EtcdSettings(endpoints: [client], tls: trusted, timeout: StoreKind.patience), fleet: "f")
         let server = try await StoreProcess(
             [
                 Requirement.path(of: "etcd") ?? "etcd", "--data-dir", "\(directory.path)/data", "--listen-client-urls",
@@ -137,7 +140,8 @@ import Testing
         defer { server.end() }
         _ = try await store.found()
         let other = StoreTLS(authorityFile: "\(directory.path)/wrong.pem")
-        let wrong = try EtcdStore(EtcdSettings(endpoints: [client], tls: other), fleet: "f")
+        let wrong = try EtcdStore(
+            EtcdSettings(endpoints: [client], tls: other, timeout: StoreKind.patience), fleet: "f")
         await #expect { try await wrong.identity() } throws: { "\($0)".contains("CERTIFICATE_VERIFY_FAILED") }
     }
 

@@ -32,7 +32,7 @@ struct RedisServer: Sendable {
         }
     }
 
-    var settings: RedisSettings { RedisSettings(host: "127.0.0.1", port: port) }
+    var settings: RedisSettings { RedisSettings(host: "127.0.0.1", port: port, timeout: StoreKind.patience) }
 
     func command(_ words: String...) async throws -> RedisReply {
         try await RedisConnection(settings).command("test", words.map { Array($0.utf8) })

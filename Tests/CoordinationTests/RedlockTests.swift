@@ -109,7 +109,7 @@ import Testing
         let locks = try RedlockLocks(stores)
         let election = Election(store: locks, host: "a", logger: quiet)
         #expect(try await election.lead { $0.epoch } == 1)
-        for server in servers.prefix(2) { try server.process.signal("STOP") }
+        for server in servers.prefix(2) { server.process.end() }
         #expect(try await election.lead { $0.epoch } == 2)
     }
 }

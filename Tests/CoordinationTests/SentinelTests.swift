@@ -31,7 +31,8 @@ import Testing
         }
         defer { sentinel.end() }
         let store = try RedisStore(
-            RedisSettings(host: "127.0.0.1", port: port, sentinelMaster: "fleet"), fleet: "f")
+            RedisSettings(
+                host: "127.0.0.1", port: port, timeout: StoreKind.patience, sentinelMaster: "fleet"), fleet: "f")
         _ = try await store.found()
         let tenure = try await win(store)
         #expect(try await store.renew(.leader, as: tenure.token, for: .seconds(60)) == .renewed)

@@ -23,6 +23,9 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
 
     static var here: [StoreKind] { allCases.filter(\.isHere) }
 
+    /// A request's time where a test is not about time: a machine may stop for many seconds.
+    static let patience = Duration.seconds(60)
+
     /// The shortest lease that its server grants.
     var shortestLease: Duration {
         switch self {

@@ -28,7 +28,7 @@ final class StoreProcess: Sendable {
             kill -9 $server; wait $server; [ -z "$gone" ] || rm -rf "$0"
             """
         (shell, life) = try Self.spawn(["/bin/sh", "-c", script, directory.path] + arguments)
-        let end = BootClock.now() + .seconds(30)
+        let end = BootClock.now() + StoreKind.patience
         while true {
             do {
                 if try await isReady() { return }

@@ -8,6 +8,11 @@ import Testing
 
 /// How long a fleet is without a leader, and what leading costs; the figures are printed.
 @Suite(.serialized) struct TakeoverTests {
+    /// So long a lease that no slow machine loses it.
+    private func election(_ store: any FleetStore, _ host: String) throws -> Election {
+        Election(store: store, host: host, timing: try LeaseTiming(lease: .seconds(300)), logger: quiet)
+    }
+
     @Test(arguments: StoreKind.here)
     func `after a kill another leads when the lease is over`(kind: StoreKind) async throws {
         let site = try await Site.shared(kind)
@@ -16,11 +21,11 @@ import Testing
         // Never renewed, never given back: so it looks to the store when its holder is killed.
         _ = try await win(a, for: lease)
         let killed = BootClock.now()
-        let election = Election(store: b, host: "b", logger: quiet)
+        let election = try election(b, "b")
         let led = try await election.lead { _ in BootClock.now() }
         print("\(kind): takeover after a kill, lease \(lease): \(led - killed)")
         // The figure is the line above; this is for a machine that has no time for us.
-        #expect(led - killed > lease / 2 && led - killed < .seconds(60))
+        #expect(led - killed > lease / 2 && led - killed < .seconds(120))
     }
 
     @Test(arguments: StoreKind.here)
@@ -28,14 +33,15 @@ import Testing
         let site = try await Site.shared(kind)
         let (a, b) = (try await site.founded("a"), try await site.client("b"))
         let leads = Mutex(false)
+        let (one, other) = (try election(a, "a"), try election(b, "b"))
         let first = Task {
-            try await Election(store: a, host: "a", logger: quiet).run(above: { 0 }) { _ in
+            try await one.run(above: { 0 }) { _ in
                 leads.withLock { $0 = true }
-                try await Task.sleep(for: .seconds(60))
+                try await Task.sleep(for: .seconds(600))
             }
         }
         try await awaited("a leader") { leads.withLock { $0 } }
-        let second = Task { try await Election(store: b, host: "b", logger: quiet).lead { _ in BootClock.now() } }
+        let second = Task { try await other.lead { _ in BootClock.now() } }
         // It waits for the release, then.
         try await Task.sleep(for: .milliseconds(300))
         let stopped = BootClock.now()
@@ -43,7 +49,7 @@ import Testing
         let led = try await second.value
         print("\(kind): takeover after a clean stop: \(led - stopped)")
         // Sooner than its lease would have ended.
-        #expect(led - stopped < .seconds(14))
+        #expect(led - stopped < .seconds(150))
     }
 
     @Test(arguments: StoreKind.here)
