@@ -100,12 +100,4 @@ import Testing
         let other = try RedisStore(settings, fleet: "f")
         await #expect { try await other.identity() } throws: { "\($0)".contains("certificate verify failed") }
     }
-
-    @Test func `health tells what lets it forget`() async throws {
-        let server = try await RedisServer(options: ["--appendonly", "no", "--maxmemory-policy", "allkeys-lru"])
-        defer { server.process.end() }
-        let health = try await server.site().client("a").health()
-        #expect(health.version?.isEmpty == false)
-        #expect(health.problems.count == 2)
-    }
 }

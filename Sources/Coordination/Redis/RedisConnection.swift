@@ -208,6 +208,12 @@ final class RedisConnection: Sendable {
             case "READONLY":
                 drop()
                 return .unreachable(place: place, operation: operation, cause: "it is a replica: \(text)")
+            case "MOVED", "ASK":
+                let node = text.split(separator: " ").last.map { ", and the fleet's keys lie at \($0)" } ?? ""
+                return .refused(
+                    place: place, operation: operation,
+                    cause:
+                        "it is a node of a Redis Cluster\(node): name a Redis alone, or its Sentinel (sentinel-master)")
             default: return .refused(place: place, operation: operation, cause: text)
             }
         }

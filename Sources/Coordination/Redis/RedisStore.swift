@@ -2,11 +2,14 @@
 
 /// A fleet's store in one Redis or Valkey, 5 or later, alone or behind Sentinel.
 ///
-/// Each transaction is a script, so that a stale leader can change nothing as long as this Redis keeps its memory: with
-/// `appendonly yes` and `appendfsync always`, also across a restart. Leases end by the server's own clock: a step of it
-/// can end one early, and what its holder then writes is refused. Behind Sentinel two holders are possible: a leader
-/// steps down as soon as it sees another replication history, but only the hosts' own comparison of epochs keeps the
-/// order.
+/// Each transaction is a script.
+///
+/// What it promises, alone: one holder of a lock at a time, and a stale one can change nothing, as long as this Redis
+/// keeps its memory: with `appendonly yes` and `appendfsync always` (`health()` asks), also across a restart. Leases end
+/// by the server's own clock: a step of it can end one early, and what its holder then writes is refused.
+/// What it does not: behind Sentinel two holders are possible, and a promoted replica may lack what was accepted, even
+/// give a number again. A leader steps down as soon as it sees another replication history, but only the hosts' own
+/// comparison of epochs keeps the order. A Redis Cluster is refused.
 public actor RedisStore: FleetStore {
     public nonisolated let place: String
     nonisolated let keys: StoreKeys
@@ -164,27 +167,6 @@ extension RedisStore {
         return try outcome(reply, .current)
     }
 
-    /// Version, memory, and what would let it forget.
-    public func health() async throws -> StoreHealth {
-        let text = try await connection.command("read health", "INFO").text ?? ""
-        var facts: [Substring: Substring] = [:]
-        for line in text.split(whereSeparator: \.isNewline) {
-            let parts = line.split(separator: ":", maxSplits: 1)
-            if parts.count == 2 { facts[parts[0]] = parts[1] }
-        }
-        var problems: [String] = []
-        if let policy = facts["maxmemory_policy"], policy != "noeviction" {
-            problems.append(
-                "maxmemory-policy \(policy) may throw the lock away: CONFIG SET maxmemory-policy noeviction")
-        }
-        if facts["aof_enabled"] != "1" {
-            problems.append("a restart loses what was written: set appendonly yes and appendfsync always")
-        }
-        if facts["role"] == "slave" { problems.append("it is a replica") }
-        return StoreHealth(
-            version: facts["redis_version"].map { String($0) }, bytes: facts["used_memory"].flatMap { UInt64($0) },
-            problems: problems)
-    }
 }
 
 extension RedisStore {
