@@ -21,7 +21,8 @@ enum Misspelt {
         }
         // Its default takes a service's name.
         guard command != BackendCommand.self else { return nil }
-        let known = configuration.subcommands.map { $0.configuration.name(of: $0) }
+        let shown = configuration.subcommands.filter { $0.configuration.shouldDisplay }
+        let known = shown.map { $0.configuration.name(of: $0) }
         return Failure(
             .usage, "there is no '\(path) \(word)'\(Nearest.suggestion(for: word, among: known))",
             remedy: "see  \(path) --help")

@@ -13,7 +13,8 @@ struct PlanCommand: AsyncParsableCommand {
         commandName: "plan",
         abstract: "What a services document would change, by service; nothing is changed.",
         discussion: """
-            Compares with what is in force on this host, from its state directory: the daemon may be dead.
+            Compares with what is in force on this host, from its state directory: the daemon may be dead. In a fleet \
+            people's drains are read from the store, and instances where the leader finds them.
             Ends with 3 where there is a difference, 0 where there is none, 6 where the brake would hold it back.
             """)
 
@@ -31,7 +32,11 @@ struct PlanCommand: AsyncParsableCommand {
         let kept = HostState.look(at: host.directories.state)
         for problem in kept.problems { Terminal.error("warning: \(problem)") }
 
-        let step = try NextStep(document.desired, after: kept)
+        let papers = try await FleetPapers(host, kept)
+        for problem in papers.problems where host.coordination.isShared { Terminal.error("warning: \(problem)") }
+        let catalog = try await CatalogLook.catalog(of: Set(document.desired.entries.compactMap(\.query)), host)
+        let step = try NextStep(document.desired, after: kept, papers, catalog)
+        for problem in step.warnings { Terminal.error("warning: \(problem)") }
         let prediction = Prediction(from: kept.inForce?.generation, to: step.next) { service, backend in
             kept.down[BackendName(service: service, backend: backend)] != nil
         }

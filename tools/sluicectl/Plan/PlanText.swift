@@ -5,7 +5,7 @@ enum PlanText {
     static func text(_ report: PlanReport, applying remedy: String) -> String {
         let width = report.services.map(\.service.count).max() ?? 0
         let services = report.services.map { lines(of: $0, width: width).map { $0 + "\n" }.joined() }.joined()
-        let held = report.held.map { "\($0) by the brake\n" }.joined()
+        let held = report.held.map { ($0.hasSuffix("by the brake") ? $0 : "\($0) by the brake") + "\n" }.joined()
         let count = report.services.count
         guard count > 0 else { return held + "nothing changes\n" }
         let last = report.held.isEmpty ? remedy : "Nothing of it would be applied."

@@ -35,7 +35,7 @@ extension StoreTLS {
 }
 
 extension ConsulSettings {
-    fileprivate init(_ access: ConsulAccess) throws {
+    init(_ access: ConsulAccess) throws {
         let addresses = access.addresses.compactMap { ConsulAddress($0) }
         guard addresses.count == access.addresses.count, !addresses.isEmpty else {
             throw Failure(.badDocument, "\(access.addresses.joined(separator: ", ")): no address of a Consul agent")
