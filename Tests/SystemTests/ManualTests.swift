@@ -9,7 +9,7 @@ import Testing
 struct ManualTests {
     private static let commands = [
         "plan",
-        "lock run", "lock status", "store status", "store backup", "store restore", "store copy",
+        "lock run", "lock status", "store status", "store backup", "store restore", "store copy", "service why",
         "check", "apply", "confirm", "rollback", "freeze", "thaw", "generation list", "generation show",
         "generation diff", "host list", "host forget", "service list", "service show", "backend list",
         "backend drain", "backend enable", "map list", "map show", "map dump", "map verify", "explain", "flow list",

@@ -9,7 +9,7 @@ import Reconciler
 /// `sluicectl service list|show`.
 struct ServiceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "service", abstract: "See services.", subcommands: [List.self, Show.self],
+        commandName: "service", abstract: "See services.", subcommands: [List.self, Show.self, WhyCommand.self],
         defaultSubcommand: List.self)
 
     struct Row: Encodable {
