@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
+
 @testable import HTTP
 
 /// The bytes that pairs of hexadecimal digits stand for; blanks may lie between them.
@@ -19,9 +21,9 @@ extension [UInt8] {
 /// What `body` writes to a writer with `room` bytes.
 func written(room: Int = 100_000, _ body: (inout ByteWriter) throws -> Void) rethrows -> [UInt8] {
     try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: room) { memory in
-        // Poisoned, so that a byte which nobody wrote shows.
-        memory.initialize(repeating: 0xa5)
         guard let base = memory.baseAddress else { return [] }
+        // Poisoned, so that a byte which nobody wrote shows.
+        memset(base, 0xa5, room)
         var writer = ByteWriter(base, capacity: room)
         try body(&writer)
         return Array(writer.written)
