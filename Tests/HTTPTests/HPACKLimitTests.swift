@@ -54,6 +54,20 @@ struct HPACKLimitTests {
         #expect(section.texts == ["b: " + String(repeating: "x", count: 60)])
     }
 
+    @Test func `a literal larger than any table is passed over, and the block goes on`() throws {
+        var decoder = HeaderDecoder()
+        var section = FieldSection(limits: FieldLimits(bytes: 512, lines: 10))
+        try decoder.decode(hex("4001610162").span, into: &section)
+        let length = written { PrefixedInteger.write(70_000, bits: 7, pattern: 0, to: &$0) }
+        let literal = hex("400163") + length + [UInt8](repeating: 0x78, count: 70_000)
+        try decoder.decode((literal + hex("4001640165")).span, into: &section)
+        #expect(section.excess == .bytes)
+        #expect(decoder.tableCount == 1)
+        section.clear()
+        try decoder.decode(hex("be").span, into: &section)
+        #expect(section.texts == ["d: e"])
+    }
+
     @Test func `faults are found where bytes are read and stay with the entry`() throws {
         var decoder = HeaderDecoder()
         var section = FieldSection()

@@ -18,6 +18,8 @@ struct FieldSection: ~Copyable {
     enum Excess: Sendable, Equatable { case none, bytes, lines }
 
     let limits: FieldLimits
+    /// Of `bytes`: no less than the largest entry of a dynamic table, which is read here before it goes there.
+    private let capacity: Int
     private let bytes: UnsafeMutablePointer<UInt8>
     private let records: UnsafeMutablePointer<FieldLine>
     private(set) var count = 0
@@ -31,7 +33,8 @@ struct FieldSection: ~Copyable {
 
     init(limits: FieldLimits = FieldLimits()) {
         self.limits = limits
-        bytes = .allocate(capacity: limits.bytes)
+        capacity = max(limits.bytes, DynamicTable.largest)
+        bytes = .allocate(capacity: capacity)
         records = .allocate(capacity: limits.lines)
     }
 
@@ -92,7 +95,7 @@ struct FieldSection: ~Copyable {
     /// Where the next line's bytes go, and how many may. In excess it is the whole memory, as scratch.
     @inline(__always)
     var tail: UnsafeMutableBufferPointer<UInt8> {
-        UnsafeMutableBufferPointer(start: bytes + used, count: limits.bytes &- used)
+        UnsafeMutableBufferPointer(start: bytes + used, count: capacity &- used)
     }
 
     /// Makes a line of what lies in `tail`; false: a limit is reached, and the section holds nothing from now on.
@@ -189,7 +192,7 @@ struct FieldSection: ~Copyable {
     }
 
     @inline(__always)
-    private func fits(_ number: Int) -> Bool { excess == .none && number <= limits.bytes &- used }
+    private func fits(_ number: Int) -> Bool { excess == .none && number <= capacity &- used }
 
     @inline(__always)
     private mutating func admit(_ line: FieldLine) -> Bool {
@@ -209,7 +212,7 @@ struct FieldSection: ~Copyable {
 
     @inline(__always)
     private func slice(_ start: UInt32, _ number: Int) -> UnsafeBufferPointer<UInt8> {
-        precondition(Int(start) &+ number <= limits.bytes)
+        precondition(Int(start) &+ number <= capacity)
         return UnsafeBufferPointer(start: bytes + Int(start), count: number)
     }
 }

@@ -31,10 +31,8 @@ struct HeaderDecoder: ~Copyable {
 
     /// Decodes a whole block: that of a HEADERS or PUSH_PROMISE frame and its CONTINUATION frames.
     ///
-    /// Appends to the section, which has room for at least the largest entry of the table. After an error neither
-    /// decoder nor section can be used.
+    /// Appends to the section. After an error neither decoder nor section can be used.
     mutating func decode(_ block: Span<UInt8>, into section: inout FieldSection) throws(HPACKError) {
-        precondition(section.limits.bytes >= table.maximum)
         var at = 0
         try sizeUpdates(block, &at)
         while at < block.count {
