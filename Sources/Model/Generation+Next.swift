@@ -23,13 +23,14 @@ extension Generation {
     ///     brake that holds nothing (`min-active: 0`, `max-removed: 100%`).
     ///   - other: another line of generations that some hosts follow at this time. What is the same in both has one id
     ///     and one place, what is not has none that the other uses, and the number is above those of both.
+    ///   - routes: of each service, where every host reads them.
     ///   - absorbing: hosts of the other line come over to this one: backends of the other alone drain here.
     /// - Returns: nil when services and seed are as they were.
     /// - Throws: everything that is wrong with `desired`, or does not fit beside `previous`.
     public static func next(
         desired: DesiredState, overrides: [Override] = [], previous: Generation?, settledServices: Set<String> = [],
         epoch: UInt64, seed: UInt64, now: Int64, predecessor: String? = nil, allowingEmpty: Bool = false,
-        beside other: Generation? = nil, absorbing: Bool = false
+        beside other: Generation? = nil, absorbing: Bool = false, routes: [String: [CatalogRoute]] = [:]
     ) throws(ValidationError) -> Generation? {
         var problems = desired.problems
         if let error = ValidationError(problems) { throw error }
@@ -43,7 +44,8 @@ extension Generation {
             let step = ServiceStep(
                 entry: entry, old: old, twin: other?.service(named: entry.service.name), absorbing: absorbing,
                 settles: settledServices.contains(entry.service.name), drained: drained, now: now)
-            let service = step.next(&placement)
+            var service = step.next(&placement)
+            service.routes = routes[entry.service.name] ?? []
             if !allowingEmpty, let held = held(service, after: old) { problems.append(held) }
             services.append(service)
         }

@@ -47,22 +47,30 @@ public struct PlacedService: Hashable, Sendable {
     /// What the table was built of when every host last reported its slots settled, sorted by name: from it comes the
     /// previous backend of a slot.
     public var settled: [TableMember]
+    /// What its instances ask for in the catalog; for listeners.
+    public var routes: [CatalogRoute]
 
     public init(
-        id: ServiceID, table: UInt16, service: VirtualService, backends: [PlacedBackend], settled: [TableMember] = []
+        id: ServiceID, table: UInt16, service: VirtualService, backends: [PlacedBackend], settled: [TableMember] = [],
+        routes: [CatalogRoute] = []
     ) {
         self.id = id
         self.table = table
         self.service = service
         self.backends = backends
         self.settled = settled
+        self.routes = routes
     }
 }
 
 /// What every host applies: numbered, fenced, immutable.
 public struct Generation: Hashable, Sendable {
-    /// Of the document's format.
-    public static let schema = 1
+    /// The highest format that this version reads. What needs no newer one is written in an older, so that hosts of an
+    /// older version go on reading it: 1 is all but routes, 2 has routes.
+    public static let schema = 2
+
+    /// The format that its content needs.
+    public var schema: Int { services.contains { !$0.routes.isEmpty } ? 2 : 1 }
 
     /// The number of the leadership that published it.
     public var epoch: UInt64

@@ -16,6 +16,7 @@ extension Generation {
             }
         }
 
+        public let schema: Int
         public let epoch: UInt64
         public let number: UInt64
         public let predecessor: String?
@@ -36,7 +37,8 @@ extension Generation {
     /// Its manifest as a value.
     public func manifest(digests: [String: String]) -> Manifest {
         Manifest(
-            epoch: epoch, number: number, predecessor: predecessor, seed: seed, nextBackendID: nextBackendID,
+            schema: schema, epoch: epoch, number: number, predecessor: predecessor, seed: seed,
+            nextBackendID: nextBackendID,
             services: services.map { .init(name: $0.service.name, digest: digests[$0.service.name] ?? "") })
     }
 
@@ -87,7 +89,7 @@ extension Generation.Manifest {
     /// alone.
     public var bytes: [UInt8] {
         var members: [String: CanonicalValue] = [
-            "schema": .integer(Int64(Generation.schema)), "flow-hash": .integer(Int64(FLOW_HASH_VERSION)),
+            "schema": .integer(Int64(schema)), "flow-hash": .integer(Int64(FLOW_HASH_VERSION)),
             "table-hash": .integer(Int64(LookupTable.version)), "epoch": .integer(Int64(clamping: epoch)),
             "number": .integer(Int64(clamping: number)), "seed": .string(Numerals.hexadecimal(seed, digits: 16)),
             "next-backend-id": .integer(Int64(nextBackendID)),
@@ -102,16 +104,18 @@ extension Generation.Manifest {
     /// - Throws: the first fault with its place; also for a schema, a flow hash or a table hash of another version.
     public init(_ bytes: [UInt8]) throws(CanonicalError) {
         let reader = try CanonicalReader(bytes)
-        let known = [
-            ("schema", Generation.schema), ("flow-hash", Int(FLOW_HASH_VERSION)), ("table-hash", LookupTable.version),
-        ]
+        let known = [("flow-hash", Int(FLOW_HASH_VERSION)), ("table-hash", LookupTable.version)]
         if case .object(let members) = reader.value {
             // Before unknown keys: what is too new may have those too.
+            guard case .integer(let schema) = members["schema"], (1...Int64(Generation.schema)).contains(schema) else {
+                throw CanonicalError(.path("schema"), "this version knows schema 1 to \(Generation.schema)")
+            }
             for (key, version) in known where members[key] != .integer(Int64(version)) {
                 throw CanonicalError(.path(key), "this version knows \(key) \(version) alone")
             }
         }
         let fields = try reader.object(Self.keys)
+        schema = try fields["schema"].integer()
         epoch = try fields["epoch"].integer()
         number = try fields["number"].integer()
         predecessor = try fields.optional("predecessor").map { reader throws(CanonicalError) in try reader.digest() }

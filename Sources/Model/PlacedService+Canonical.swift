@@ -12,13 +12,15 @@ extension PlacedService {
     /// - Throws: the first fault with its place: not JSON of the subset, an unknown or missing key, a value out of its
     ///   range.
     public init(canonical bytes: [UInt8]) throws(CanonicalError) {
-        let fields = try CanonicalReader(bytes).object(["id", "table", "service", "backends", "settled"])
+        let fields = try CanonicalReader(bytes).object(["id", "table", "service", "backends", "settled", "routes"])
         let id = ServiceID(rawValue: try fields["id"].integer(1...UInt16(SERVICES_MAX)))
         let table: UInt16 = try fields["table"].integer(0...UInt16(GRANULES_MAX - 1))
         let service = try VirtualService(fields["service"])
         let backends = try fields["backends"].array { reader throws(CanonicalError) in try PlacedBackend(reader) }
         let settled = try fields["settled"].array { reader throws(CanonicalError) in try TableMember(reader) }
-        self.init(id: id, table: table, service: service, backends: backends, settled: settled)
+        let routes = try fields.optional("routes")?.array { reader throws(CanonicalError) in try CatalogRoute(reader) }
+        self.init(
+            id: id, table: table, service: service, backends: backends, settled: settled, routes: routes ?? [])
         guard granules.upperBound <= Int(GRANULES_MAX) else {
             throw CanonicalError(.path("table"), "\(service.tableSize.slots) slots from granule \(table) on do not fit")
         }
@@ -26,10 +28,13 @@ extension PlacedService {
     }
 
     private var canonical: CanonicalValue {
-        .object([
+        var members: [String: CanonicalValue] = [
             "id": .integer(Int64(id.rawValue)), "table": .integer(Int64(table)), "service": service.canonical,
             "backends": .array(backends.map(\.canonical)), "settled": .array(settled.map(\.canonical)),
-        ])
+        ]
+        // Schema 1 does not know them.
+        if !routes.isEmpty { members["routes"] = .array(routes.map(\.canonical)) }
+        return .object(members)
     }
 
     /// Values that no generation holds, whoever wrote it.
@@ -98,5 +103,25 @@ extension TableMember {
         self.init(
             id: BackendID(rawValue: try fields["id"].integer(1...UInt16(BACKENDS_MAX))),
             name: try fields["name"].string(), weight: try fields["weight"].integer(1...Backend.maximumWeight))
+    }
+}
+
+extension CatalogRoute {
+    fileprivate var canonical: CanonicalValue {
+        var members: [String: CanonicalValue] = [
+            "host": .string(host), "path": .string(path), "options": .object(options.mapValues { .string($0) }),
+            "instances": .array(instances.map { .string($0) }),
+        ]
+        if let port { members["port"] = .integer(Int64(port)) }
+        return .object(members)
+    }
+
+    fileprivate init(_ reader: CanonicalReader) throws(CanonicalError) {
+        let fields = try reader.object(["host", "path", "port", "options", "instances"])
+        self.init(
+            host: try fields["host"].string(), path: try fields["path"].string(),
+            port: try fields.optional("port")?.integer(),
+            options: try fields["options"].dictionary { reader throws(CanonicalError) in try reader.string() },
+            instances: try fields["instances"].array { reader throws(CanonicalError) in try reader.string() })
     }
 }

@@ -12,6 +12,8 @@ public struct ResolvedState: Hashable, Sendable {
     public var unread: [String]
     /// Instances that are left out, and why: a line each.
     public var problems: [String]
+    /// What the instances ask for, by service.
+    public var routes: [String: [CatalogRoute]]
 }
 
 /// A service from which nothing is removed, as too much would be.
@@ -49,7 +51,7 @@ extension DesiredState {
         now: Int64
     ) -> ResolvedState {
         var resolution = ResolvedState(
-            desired: DesiredState(), overrides: overrides, held: [], unread: [], problems: [])
+            desired: DesiredState(), overrides: overrides, held: [], unread: [], problems: [], routes: [:])
         for entry in entries {
             guard let query = entry.query else {
                 resolution.desired.entries.append(entry)
@@ -85,9 +87,11 @@ private struct CatalogStep {
         if let reading = known?.suspect ?? known?.reading {
             found = take(reading, &resolution.problems)
             if let held = hold(&found) { resolution.held.append(held) }
+            resolution.routes[service.name] = reading.routes
         } else {
             resolution.unread.append(service.name)
             found.backends = kept.filter { !own.contains($0.name) }
+            resolution.routes[service.name] = old?.routes
         }
         let all = entry.backends + found.backends
         // A service none of whose backends takes anything would keep the whole generation from being one.

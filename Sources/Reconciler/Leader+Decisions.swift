@@ -95,7 +95,13 @@ extension Leader {
         try Generation.next(
             desired: resolution.desired, overrides: resolution.overrides, previous: previous?.generation,
             settledServices: settledServices(at: now), epoch: epoch, seed: previous?.generation.seed ?? seed,
-            now: now.utc, predecessor: previous?.digest, beside: canaryLine?.generation, absorbing: absorbing)
+            now: now.utc, predecessor: previous?.digest, beside: canaryLine?.generation, absorbing: absorbing,
+            routes: routes(of: resolution, at: now))
+    }
+
+    /// None while a host lives that could not read them: the whole fleet gets the lowest schema of all.
+    func routes(of resolution: ResolvedState, at now: Moment) -> [String: [CatalogRoute]] {
+        (register.lowestSchema(at: now.uptime) ?? Int64(Generation.schema)) < 2 ? [:] : resolution.routes
     }
 
     /// The same content under the next number.

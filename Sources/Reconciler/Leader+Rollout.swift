@@ -77,7 +77,7 @@ extension Leader {
         let next = try Generation.next(
             desired: resolution.desired, overrides: resolution.overrides, previous: line?.generation, epoch: epoch,
             seed: line?.generation.seed ?? seed, now: now.utc, predecessor: line?.digest,
-            beside: canaryLine == nil ? nil : previous?.generation)
+            beside: canaryLine == nil ? nil : previous?.generation, routes: routes(of: resolution, at: now))
         if next != nil || canaryLine != nil { return next }
         // It changes nothing: a generation all the same, so that its hosts can say that they run it.
         return previous.map { again($0, in: epoch) }

@@ -93,7 +93,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("\"schema\":1", "\"schema\":2,\"more\":1", "schema: this version knows schema 1 alone"),
+        ("\"schema\":1", "\"schema\":3,\"more\":1", "schema: this version knows schema 1 to 2"),
         ("\"flow-hash\":3,", "", "flow-hash: this version knows flow-hash 3 alone"),
         ("\"table-hash\":1", "\"table-hash\":3", "table-hash: this version knows table-hash 1 alone"),
         ("\"epoch\":1", "\"epoch\":-1", "epoch: -1 is not within"), ("00ab\"", "00AB\"", "seed: expected sixteen"),
@@ -139,4 +139,31 @@ import Testing
         services[1].id = services[0].id
         #expect(refusal(services) == "services[1]: another service has its id")
     }
+}
+
+/// What a newer format holds beside the older.
+struct RoutesTests {
+    private func generation(_ routes: [CatalogRoute]) throws -> Generation {
+        let entry = try desired("10.0.0.1:80/tcp -> a")
+        let next = try Generation.next(
+            desired: DesiredState(entries: [entry]), previous: nil, epoch: 1, seed: 1, now: 0, routes: ["web": routes])
+        return try #require(next)
+    }
+
+    @Test func `routes are read as they were written, and need schema 2`() throws {
+        let route = CatalogRoute(
+            host: "example.org", path: "/api/", port: nil, options: ["strip": "/api"], instances: ["n/1", "n/2"])
+        let generation = try generation([route, CatalogRoute(host: "", path: "", port: 5000)])
+        let service = generation.services[0]
+        #expect(try PlacedService(canonical: service.canonicalBytes) == service)
+        #expect(generation.schema == 2)
+        #expect(try Generation.Manifest(generation.manifestBytes(digests: ["web": digest])).schema == 2)
+    }
+
+    @Test func `without routes a generation is of schema 1, as older hosts read it`() throws {
+        let generation = try generation([])
+        #expect(try Generation.Manifest(generation.manifestBytes(digests: ["web": digest])).schema == 1)
+    }
+
+    private let digest = String(repeating: "0", count: 64)
 }

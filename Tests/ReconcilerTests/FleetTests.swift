@@ -230,4 +230,22 @@ struct FleetTests {
         #expect(fleet["two"].differences == [])
         #expect(fleet["two"].host.problems.verify == nil)
     }
+
+    @Test func `the leader publishes what the oldest live host reads`() {
+        let fleet = ModelFleet("one", "two", "three")
+        fleet["three"].generations = 1
+        fleet.apply("s | web")
+        fleet.run(.seconds(10))
+        fleet.tell("a", routes: ["example.org/"])
+        fleet.run(.seconds(5))
+        #expect(fleet.store.current?.generation.schema == 1)
+        #expect(fleet.text("three") == "a, s")
+        fleet["three"].kill()
+        fleet.run(.seconds(60))
+        #expect(fleet.store.current?.generation.schema == 2)
+        #expect(fleet.store.current?.generation.services.first?.routes.map(\.host) == ["example.org"])
+        fleet["three"].start(at: fleet.now)
+        fleet.run(.seconds(15))
+        #expect(fleet.store.current?.generation.schema == 1)
+    }
 }

@@ -96,14 +96,19 @@ final class ModelFleet {
         return bytes
     }
 
-    func tell(_ names: String...) { tell(names) }
+    func tell(_ names: String..., routes: [String] = []) { tell(names, routes: routes) }
 
-    func tell(_ names: [String]) {
+    func tell(_ names: [String], routes: [String] = []) {
         let instances = names.map {
             CatalogInstance(name: $0, address: Notation.address(of: $0, like: IPAddress(v4: 1)), port: 80)
         }
         let catalog = Catalog(services: [
-            CatalogQuery(service: "web"): CatalogService(reading: ServiceReading(instances: instances))
+            CatalogQuery(service: "web"): CatalogService(
+                reading: ServiceReading(
+                    instances: instances,
+                    routes: routes.map { route in
+                        CatalogRoute(host: String(route.prefix { $0 != "/" }), path: "/", instances: names)
+                    }))
         ])
         for host in hosts where host.isAlive && !host.isPaused { host.tell(catalog, at: now) }
     }
