@@ -115,7 +115,12 @@ extension Reconciler {
             else { throw refusal }
             publication = found
         } catch {
-            guard let found = try await ports.store.state().current, found.generation == generation else {
+            let state = try await ports.store.state()
+            guard let found = state.current, found.generation == generation else {
+                // Whether or not it was heard: in a later epoch the store refuses it, now and for ever.
+                if state.epoch > writer.epoch {
+                    throw PublishRefusal.fenced(epoch: writer.epoch, held: state.epoch)
+                }
                 throw error
             }
             publication = found

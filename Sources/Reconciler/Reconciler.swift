@@ -149,7 +149,11 @@ public actor Reconciler {
             await askCatalog()
             return work
         case .done(let event, let epoch):
-            guard leader.epoch == epoch else { return [] }
+            guard leader.epoch == epoch else {
+                // A leader that slept past its lease hears of a refusal when its leadership is over: it counts all the same.
+                if case .refused = event { leader.fenced += 1 }
+                return []
+            }
             let work = obey(leader.handle(event, at: now))
             guard case .overtaken(let key) = event else { return work }
             // Looked at again at once: who wrote it may have been told of already.
