@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Logging
+import Model
+import TestSupport
+import Testing
+
+@testable import Reconciler
+
+/// The loops of two hosts over one store in this process, and what people ask of them.
+@Suite(.timeLimit(.minutes(5))) struct FleetLoopTests {
+    private let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    private struct Running {
+        let one: Reconciler
+        let two: Reconciler
+        let fleet: MemoryFleet
+    }
+
+    /// Runs two hosts while `body` lasts.
+    ///
+    /// - Parameter clock: a quick one makes a busy machine look like hosts that are silent.
+    private func run(
+        named names: [String] = ["one", "two"], clock: HostClock = HostClock(QuickClock(), utc: { 5000 }),
+        _ body: (Running) async throws -> Void
+    ) async throws {
+        let fleet = MemoryFleet()
+        let hosts = try names.enumerated().map { index, name in
+            let surroundings = Surroundings()
+            return Reconciler(
+                ports: Reconciler.Ports(
+                    store: fleet, election: fleet, documents: fleet, health: surroundings, nextHops: surroundings,
+                    applier: surroundings),
+                state: try HostState(directory: directory.path + "/\(index)"),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+                clock: clock,
+                fleet: FleetSettings(host: name) { try fleetDocument($0) }, seed: 7)
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for host in hosts { group.addTask { try await host.run() } }
+            try await body(Running(one: hosts[0], two: hosts[1], fleet: fleet))
+            group.cancelAll()
+            try await group.waitForAll()
+        }
+    }
+
+    /// Waits until a host runs these backends.
+    @discardableResult
+    private func until(_ host: Reconciler, _ text: String) async -> ReconcilerStatus {
+        await until(host) {
+            guard let service = $0.applied?.generation.services.first else { return false }
+            return "\(Notation(service))".hasSuffix("-> \(text)")
+        }
+    }
+
+    @discardableResult
+    private func until(
+        _ host: Reconciler, _ condition: (ReconcilerStatus) -> Bool
+    ) async -> ReconcilerStatus {
+        while true {
+            let status = await host.status
+            if condition(status) { return status }
+            await Task.yield()
+        }
+    }
+
+    @Test func `what is applied on one host is what both do`() async throws {
+        try await run { running in
+            let answer = try await running.one.apply("a, b", by: "eve")
+            #expect(answer.version == 1 && answer.rollout == nil && !answer.isFrozen)
+            await until(running.one, "a, b")
+            let two = await until(running.two, "a, b")
+            #expect(two.problems.isEmpty)
+        }
+    }
+
+    @Test func `a document that cannot be is refused before it is written`() async throws {
+        try await run { running in
+            _ = try await running.one.apply("a, b", by: "eve")
+            await until(running.one, "a, b")
+            await #expect(throws: ValidationError.self) { try await running.one.apply("a w0", by: "eve") }
+            #expect(try await running.one.apply("a, b, c", by: "eve").version == 2)
+        }
+    }
+
+    @Test func `of confirm and rollback at the same time one wins`() async throws {
+        try await run(clock: HostClock()) { running in
+            _ = try await running.one.apply("a, b", by: "eve")
+            await until(running.two, "a, b")
+            while await running.fleet.all(.hosts).count < 2 { await Task.yield() }
+            let begun = try await running.one.apply(
+                "a, b, c", by: "eve", canary: ["two"], confirmWithin: .seconds(10000))
+            #expect(begun.rollout != nil)
+            await until(running.two, "a, b, c")
+            await until(running.one, "a, b")
+            await #expect(throws: FleetRefusal.self) { try await running.one.apply("x", by: "eve") }
+            async let confirmed = failure { try await running.one.confirm(by: "eve") }
+            async let rolledBack = failure { _ = try await running.two.rollback(by: "adam") }
+            let outcomes = await [confirmed, rolledBack]
+            if outcomes[0] == "" {
+                await until(running.one, "a, b, c")
+            } else {
+                #expect(outcomes == ["no rollout is under way", ""])
+                await until(running.one, "a, b, c draining")
+            }
+            await until(running.two) { $0.fleet?.runsCanary == nil && $0.fleet?.rollout?.isOver == true }
+        }
+    }
+
+    @Test func `a rollback desires again what an older generation was made of`() async throws {
+        try await run { running in
+            _ = try await running.one.apply("a, b", by: "eve")
+            let first = try #require(await until(running.one, "a, b").applied?.mark.number)
+            while await running.fleet.history.isEmpty { await Task.yield() }
+            _ = try await running.one.apply("a, b, c", by: "eve")
+            await until(running.one, "a, b, c")
+            while await running.fleet.history.count < 2 { await Task.yield() }
+            let answer = try #require(try await running.two.rollback(to: first, by: "adam"))
+            #expect(answer.version == 3)
+            await until(running.one, "a, b, c draining")
+            let unknown = await failure { _ = try await running.one.rollback(to: 4000, by: "adam") }
+            #expect(unknown.contains("generation 4000 was never published"))
+        }
+    }
+
+    @Test func `a frozen fleet says so, and goes on when it is thawed`() async throws {
+        try await run { running in
+            _ = try await running.one.apply("a, b", by: "eve")
+            await until(running.one, "a, b")
+            try await running.two.freeze(reason: "moving", by: "adam")
+            await until(running.one) { $0.fleet?.frozen?.reason == "moving" }
+            #expect(try await running.one.apply("a, b, c", by: "eve").isFrozen)
+            let canary = await failure {
+                _ = try await running.one.apply("a", by: "eve", confirmWithin: .seconds(9))
+            }
+            #expect(canary == "the fleet is frozen by adam: moving; sluicectl thaw")
+            try await running.one.thaw(by: "adam")
+            await until(running.two, "a, b, c")
+        }
+    }
+
+    @Test func `a drain on one host is a document of the fleet, and is lifted on the other`() async throws {
+        try await run { running in
+            _ = try await running.one.apply("a, b, c", by: "eve")
+            await until(running.two, "a, b, c")
+            await until(running.one, "a, b, c")
+            let drain = Override(service: "web", backend: "b", author: "eve", reason: "disk")
+            try await running.one.drain(drain)
+            await until(running.two, "a, b draining, c")
+            await until(running.two) { $0.drains == [drain] }
+            try await running.two.enable(BackendName(service: "web", backend: "b"))
+            await until(running.one, "a, b, c")
+        }
+    }
+
+    @Test func `two hosts of one name say so`() async throws {
+        try await run(named: ["edge", "edge"]) { running in
+            await until(running.one) { $0.problems.contains { $0.hasPrefix("another host reports as edge") } }
+        }
+    }
+}
+
+extension MemoryFleet {
+    var history: [HistoryDocument.Entry] {
+        guard let found = read(.history) else { return [] }
+        do { return try HistoryDocument(bytes: found.bytes).entries } catch { return [] }
+    }
+}
