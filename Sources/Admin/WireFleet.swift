@@ -98,7 +98,8 @@ public struct FleetAnswer: Codable, Hashable, Sendable {
     public var rollout: Rollout?
     /// Why nothing is published; nil: the fleet is not frozen.
     public var frozen: String?
-    /// What the brake holds back, a sentence each.
+    /// Why what is published is not all that the catalog says, a sentence each: the brake above all; empty but from the
+    /// leader.
     public var held: [String]
     public var hosts: [Host]
 

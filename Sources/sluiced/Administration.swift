@@ -27,7 +27,8 @@ struct Administration: AdminBackend {
             pending: status.pending.map { .init(epoch: $0.epoch, number: $0.number, digest: $0.digest) },
             leading: status.isLeading, leaderEpoch: status.leaderEpoch, interfaces: interfaces,
             isolated: status.isolated, unsettled: status.unsettled, forks: status.counts.forks, fenced: status.fenced,
-            refused: status.counts.refused, problems: status.problems, warnings: status.warnings)
+            refused: status.counts.refused, problems: status.problems,
+            warnings: status.warnings + (status.fleet?.reservations ?? []))
     }
 
     private func generation(_ publication: Publication, _ status: ReconcilerStatus) -> StatusAnswer.Generation {

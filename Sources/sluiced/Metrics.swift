@@ -66,6 +66,12 @@ struct Metrics: MetricsSource {
         text.counter("sluice_forks", help: "Pairs of epoch and number seen with two digests.", status.counts.forks)
         text.counter(
             "sluice_refused_generations", help: "Generations below the high-water mark.", status.counts.refused)
+        text.counter(
+            "sluice_wrong_predecessors", help: "Generations that name another predecessor than this host had.",
+            status.counts.wrongPredecessors)
+        text.counter(
+            "sluice_verify_mismatches", help: "Times that the kernel's maps were other than they should be.",
+            status.counts.mismatches)
         text.counter("sluice_fenced_writes", help: "Publications that the store refused.", status.fenced)
     }
 

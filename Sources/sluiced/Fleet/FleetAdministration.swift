@@ -46,7 +46,7 @@ final class FleetAdministration: FleetBackend {
             answer.desired = try await reading.desired().map { .init($0.document, digest: $0.found.digest) }
             answer.rollout = rollout.rollout.map { .init($0) }
             answer.frozen = rollout.frozen.map { "by \($0.author): \($0.reason)" }
-            answer.held = await reconciler.status.fleet?.held.map(\.description) ?? []
+            answer.held = await reconciler.status.fleet?.reservations ?? []
             answer.hosts = try await hosts(leader: answer.leader, state, rollout.rollout)
             return answer
         }
@@ -175,6 +175,14 @@ final class FleetAdministration: FleetBackend {
         } catch let error as CanonicalError {
             throw Admin.Problem("read a document of the fleet: \(error)")
         }
+    }
+}
+
+extension ReconcilerStatus.Fleet {
+    /// Why what is published is not all that the catalog says, a sentence each; known to the leader alone.
+    var reservations: [String] {
+        held.map(\.description) + unread.map { "service \($0): no answer about its instances yet" }
+            + instanceProblems
     }
 }
 

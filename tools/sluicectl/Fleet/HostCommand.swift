@@ -70,7 +70,7 @@ struct HostCommand: ParsableCommand {
             if fleet.hosts.contains(where: { $0.live == nil && !$0.leads }) {
                 lines.append("?: not known yet whether it lives; ask again in half a minute")
             }
-            lines += fleet.held.map { "held back: \($0)" }
+            lines += fleet.held
             return lines.joined(separator: "\n") + "\n"
         }
     }
