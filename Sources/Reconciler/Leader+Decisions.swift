@@ -20,7 +20,7 @@ extension Leader {
     }
 
     private mutating func nextAction(in epoch: UInt64, at now: Moment) -> Action? {
-        if let action = expire(at: now) ?? record() { return action }
+        if let action = expire(at: now) ?? record(in: epoch, at: now) { return action }
         if !unnamed.isEmpty { return .deleteBlobs(unnamed) }
         guard rollout.document.frozen == nil else { return nil }
         if let action = rolloutAction(in: epoch, at: now) { return action }
@@ -147,11 +147,13 @@ extension Leader {
     }
 
     /// Which document made the generation that is published.
-    private mutating func record() -> Action? {
+    private mutating func record(in epoch: UInt64, at now: Moment) -> Action? {
         guard let (known, digest) = history, isOpen(.history), let previous, previous.mark.epoch == epoch,
             stored == previous.mark, proposed == nil, let desired, let wished = desired.digest,
             let applied = desired.document, known.entries.last?.desired != wished
         else { return nil }
+        // A document that waits for its turn to be published has made nothing yet.
+        do { guard try generation(of: desired, in: epoch, at: now) == nil else { return nil } } catch { return nil }
         var document = known
         document.note(
             .init(
