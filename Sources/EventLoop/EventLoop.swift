@@ -12,11 +12,11 @@ import Synchronization
 ///
 /// Nothing is allocated a readiness event, a timer that fires or a job.
 public final class EventLoop: SerialExecutor, @unchecked Sendable {
-    // Unchecked: `registrations`, `timers`, `timerHandlers`, `jobs` and `events` are touched by the loop's thread alone
-    // (`assertCurrent`), before it runs by nobody; all else is immutable or synchronized.
+    // Unchecked: `registrations`, `sinks`, `timers`, `timerHandlers`, `jobs`, `turn` and `events` are touched by the
+    // loop's thread alone (`assertCurrent`), before it runs by nobody; all else is immutable or synchronized.
 
     public let name: String
-    private let epoll: Descriptor
+    let epoll: Descriptor
     private let wake: Descriptor
     private let inbox = Mutex(Inbox())
     private let stopping = Atomic(false)
@@ -24,10 +24,18 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     private let joinable = Mutex<pthread_t?>(nil)
 
     private var registrations = RegistrationTable()
+    var sinks: [((_ token: UInt64, Readiness) -> Void)?] = []
     private var timers = TimerQueue()
     private var timerHandlers: [(() -> Void)?] = []
     private var jobs: [Job] = []
+    private var turn = Turn()
     private let events: UnsafeMutableBufferPointer<epoll_event>
+
+    /// What is to be done once more before the loop waits.
+    struct Turn {
+        var handlers: [() -> Bool] = []
+        var isAsked = false
+    }
 
     private enum Job {
         case actor(UnownedJob)
@@ -80,6 +88,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
             wait()
             fireTimers()
             runJobs()
+            endTurn()
         }
         runJobs()
         thread.store(0, ordering: .relaxed)
@@ -104,7 +113,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
         _ = write(wake.rawValue, &one, 8)
     }
 
-    private func assertCurrent() {
+    func assertCurrent() {
         precondition(isCurrent, "called from another thread than the loop's")
     }
 
@@ -119,6 +128,8 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
             if event.data.u64 == Self.wakeToken {
                 var value: UInt64 = 0
                 _ = read(wake.rawValue, &value, 8)
+            } else if event.data.u64 & SinkID.mark != 0 {
+                deliver(event.data.u64, Readiness(rawValue: event.events))
             } else if let handler = registrations.handler(token: event.data.u64) {
                 handler(Readiness(rawValue: event.events))
             }
@@ -127,7 +138,7 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
 
     /// Milliseconds until the next timer, rounded up so that it is due then; -1 for ever.
     private func patience() -> Int32 {
-        if inbox.withLock({ !$0.jobs.isEmpty }) || stopping.load(ordering: .acquiring) { return 0 }
+        if turn.isAsked || inbox.withLock({ !$0.jobs.isEmpty }) || stopping.load(ordering: .acquiring) { return 0 }
         guard let deadline = timers.earliest else { return -1 }
         let remaining = deadline.nanoseconds - MonotonicInstant.now.nanoseconds
         return remaining <= 0 ? 0 : Int32(clamping: (remaining + 999_999) / 1_000_000)
@@ -155,6 +166,11 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
             }
         }
         jobs.removeAll(keepingCapacity: true)
+    }
+
+    private func endTurn() {
+        turn.isAsked = false
+        for index in turn.handlers.indices where turn.handlers[index]() { turn.isAsked = true }
     }
 
     private func push(_ job: Job) {
@@ -228,6 +244,18 @@ extension EventLoop {
         guard let descriptor = registrations.remove(registration) else { return }
         // It fails only for a descriptor that was closed too early, which epoll has forgotten by itself.
         _ = linux_epoll_control(epoll.rawValue, EPOLL_CTL_DEL, descriptor, 0, 0)
+    }
+}
+
+// MARK: Turns, on the loop's thread
+
+extension EventLoop {
+    /// Calls `handler` at the end of each turn, when all that was ready has been told: here goes what is gathered over a
+    /// turn. Where it answers true there is more to do at once, and the next turn does not wait.
+    public func onTurn(_ handler: @escaping () -> Bool) {
+        assertCurrent()
+        turn.handlers.append(handler)
+        turn.isAsked = true
     }
 }
 

@@ -25,7 +25,8 @@ public struct Registration: Hashable, Sendable {
     let index: UInt32
     let generation: UInt32
 
-    /// As epoll carries it, so that an event which was queued for an earlier owner of the slot is recognised.
+    /// As epoll carries it, so that an event which was queued for an earlier owner of the slot is recognised. Below
+    /// `SinkID.mark`, as a generation has 31 bits.
     var token: UInt64 { UInt64(generation) << 32 | UInt64(index) }
 }
 
@@ -64,7 +65,8 @@ struct RegistrationTable {
     mutating func remove(_ registration: Registration) -> Int32? {
         guard let descriptor = descriptor(of: registration) else { return nil }
         slots[Int(registration.index)].handler = nil
-        slots[Int(registration.index)].generation &+= 1
+        let generation = slots[Int(registration.index)].generation &+ 1
+        slots[Int(registration.index)].generation = generation & 0x7fff_ffff
         free.append(registration.index)
         return descriptor
     }

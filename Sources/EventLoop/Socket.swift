@@ -51,6 +51,31 @@ extension Descriptor {
         }
     }
 
+    /// The next connection and who made it.
+    ///
+    /// - Returns: the socket, or -errno; -EAGAIN where none waits.
+    public func acceptFrom(_ client: inout SocketAddress) -> Int32 {
+        var storage = sockaddr_storage()
+        var length = socklen_t(0)
+        while true {
+            let answer = linux_accept_from(rawValue, &storage, &length)
+            if answer >= 0 {
+                // A client of another family than IP is none that a listener of an IP address could have.
+                client = SocketAddress(native: storage) ?? client
+                return answer
+            }
+            if errno != EINTR && errno != ECONNABORTED { return -errno }
+        }
+    }
+
+    /// connect(2) without the price of an error's text.
+    ///
+    /// - Returns: 0: connected, EINPROGRESS: under way, or why not.
+    public func begin(connectTo address: SocketAddress) -> Int32 {
+        let answer = address.withNative { linux_connect(rawValue, $0, $1) }
+        return answer == 0 ? 0 : errno == EINTR ? EINPROGRESS : errno
+    }
+
     /// SO_ERROR: 0, or what a connect under way came to; reading it clears it.
     public func pendingError() -> Int32 {
         var value: Int32 = 0

@@ -38,6 +38,12 @@ static inline int linux_accept(int fd) {
     return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
+// With the client's address.
+static inline int linux_accept_from(int fd, struct sockaddr_storage *address, socklen_t *length) {
+    *length = sizeof(*address);
+    return accept4(fd, (struct sockaddr *)address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
 static inline ssize_t linux_send(int fd, const void *bytes, size_t count) {
     return send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
