@@ -82,8 +82,12 @@ public final class EventLoop: SerialExecutor, @unchecked Sendable {
     public var isCurrent: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
 
     /// Serves until `stop()`; what was enqueued by then is still done.
+    ///
+    /// The calling thread blocks SIGPIPE from now on: splice(2) to a socket that was reset raises it, and takes no flag
+    /// against it as send(2) does.
     public func run() {
         thread.store(UInt(pthread_self()), ordering: .relaxed)
+        linux_block_pipe_signal()
         while !stopping.load(ordering: .acquiring) {
             wait()
             fireTimers()

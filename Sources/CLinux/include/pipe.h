@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -24,4 +25,12 @@ static inline int linux_pipe_open(int ends[2], int size) {
 
 static inline ssize_t linux_splice(int from, int to, size_t count) {
     return syscall(SYS_splice, from, NULL, to, NULL, count, LINUX_SPLICE_MOVE | LINUX_SPLICE_NONBLOCK);
+}
+
+// Of the calling thread: the signal then stays pending, and the call answers EPIPE.
+static inline void linux_block_pipe_signal(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
