@@ -66,6 +66,7 @@ let package = Package(
         module("Dataplane", ["Model", "BPF", "Storage", "CDataplane"]),
         module("NextHops", ["Model", "EventLoop", "CLinux"]),
         module("Health", ["Model", "EventLoop", "CLinux"]),
+        module("Relay", ["Model", "EventLoop"]),
         module("Reconciler", ["Model", "Storage", logging]),
         module("Discovery", ["Model", "ConsulAPI", logging]),
         module(
@@ -115,6 +116,7 @@ let package = Package(
         tests("SystemTests", ["Model"]),
         tests("NextHopsTests", ["NextHops", "Model", "EventLoop"]),
         tests("HealthTests", ["Health", "Model", "EventLoop"]),
+        tests("RelayTests", ["Relay", "Model", "EventLoop", "BPF", "CDataplane"]),
         tests("ReconcilerTests", ["Reconciler", "Model", "Storage", logging]),
         tests("AdminTests", ["Admin", logging]),
         tests("HTTPTests", ["HTTP"]),

@@ -68,6 +68,18 @@ extension Descriptor {
         }
     }
 
+    /// - Returns: a non-blocking TCP socket of the family, or -errno.
+    public static func openStream(family: Int32) -> Int32 {
+        let answer = linux_stream_socket(family)
+        return answer >= 0 ? answer : -errno
+    }
+
+    /// TCP_NODELAY. Whether it was taken.
+    public func sendWithoutDelay() -> Bool {
+        var one: Int32 = 1
+        return setsockopt(rawValue, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size)) == 0
+    }
+
     /// connect(2) without the price of an error's text.
     ///
     /// - Returns: 0: connected, EINPROGRESS: under way, or why not.
@@ -106,6 +118,11 @@ extension Descriptor {
     }
 
     /// Closing resets the connection and leaves no TIME_WAIT behind.
+    ///
+    /// - Returns: whether it was taken; if not, the close is an orderly one.
+    public func willReset() -> Bool { linux_reset_on_close(rawValue) == 0 }
+
+    /// As `willReset`, for whom it matters.
     public func resetOnClose() throws(EventLoopError) {
         guard linux_reset_on_close(rawValue) == 0 else { throw failure("set SO_LINGER of") }
     }

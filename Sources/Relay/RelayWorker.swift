@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EventLoop
+import Model
+
+/// Relays TCP and UDP on one loop, as its table says. Several workers with a loop each share the work by sockets of one
+/// SO_REUSEPORT group; each has its own counters and limits.
+public actor RelayWorker {
+    public nonisolated let loop: EventLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+    private let ledger = RelayLedger()
+    private let limits: RelayLimits
+    private var tcp: TCPRelay?
+    private var table = RelayTable.empty
+
+    public init(loop: EventLoop, limits: RelayLimits = RelayLimits()) {
+        self.loop = loop
+        self.limits = limits
+    }
+
+    /// Accepts connections on a listening socket of a VIP from now on.
+    public func listen(on socket: consuming Descriptor, for vip: VIP) throws(EventLoopError) {
+        try tcpRelay().add(socket, for: vip)
+    }
+
+    /// Puts a table in force in one step: what comes from now on goes by it, connections under way keep their backends.
+    public func apply(_ table: RelayTable) throws(EventLoopError) {
+        self.table = table
+        try tcpRelay().apply(table)
+    }
+
+    /// Takes nothing new; what is under way goes on. Its listening sockets are closed.
+    public func drain() { tcp?.stopAccepting() }
+
+    /// Resets what is still under way. The loop itself goes on.
+    public func stop() {
+        tcp?.stop()
+        tcp = nil
+    }
+
+    public var counters: RelayCounters { ledger.snapshot() }
+
+    /// Connections under way.
+    public var connections: Int { tcp?.connections.count ?? 0 }
+
+    /// What it holds of connections' bytes now: never more than its limits.
+    public var held: (buffers: Int, pipes: Int) { (tcp?.buffers.used ?? 0, tcp?.pipes.used ?? 0) }
+
+    private func tcpRelay() throws(EventLoopError) -> TCPRelay {
+        if let tcp { return tcp }
+        let fresh = TCPRelay(loop: loop, limits: limits, ledger: ledger, secret: .random(in: .min ... .max))
+        try fresh.start()
+        tcp = fresh
+        return fresh
+    }
+}

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EventLoop
+import Glibc
+import Model
+
+/// Relays TCP on one loop: accepts, connects to the backend that the packet path would choose, and moves bytes both ways
+/// as `RelayState` says. For the loop's thread alone.
+final class TCPRelay {
+    struct Listener: ~Copyable {
+        let socket: Descriptor
+        let vip: VIP
+        var isWatched = true
+    }
+
+    let loop: EventLoop
+    let limits: RelayLimits
+    let ledger: RelayLedger
+    var connections: ConnectionTable
+    var buffers: BufferPool
+    var pipes: PipePool
+    var sources: SourceCounts
+    var wheel: TimerWheel
+    private(set) var table = RelayTable.empty
+    private let listeners: UnsafeMutablePointer<Listener>
+    private var listenerCount = 0
+    private var sink: SinkID?
+    private var acceptSink: SinkID?
+    private var clock: TimerID?
+    private var isClockArmed = false
+    private var isAccepting = true
+    private var pausedUntil: UInt64 = 0
+    /// Connections that go on in the next turn; and those that wait for a buffer.
+    private var turn: [Int] = []
+    private var taken: [Int] = []
+    private var starved: [Int] = []
+
+    /// Of the timer wheel.
+    static let tick = Duration.milliseconds(100)
+    private static let tickNanoseconds: Int64 = 100_000_000
+    static let listenersMax = 1024
+    /// Connections that one listener may have accepted in a turn, steps that one connection may take in one.
+    private static let acceptBudget = 64
+    private static let stepBudget = 16
+
+    init(loop: EventLoop, limits: RelayLimits, ledger: RelayLedger, secret: UInt64) {
+        self.loop = loop
+        self.limits = limits
+        self.ledger = ledger
+        connections = ConnectionTable(capacity: limits.connections)
+        buffers = BufferPool(size: limits.bufferBytes, limit: limits.buffers)
+        pipes = PipePool(limit: limits.pipes, room: limits.pipeBytes)
+        sources = SourceCounts(connections: limits.connections, secret: secret)
+        wheel = TimerWheel(capacity: limits.connections)
+        listeners = .allocate(capacity: Self.listenersMax)
+        turn.reserveCapacity(limits.connections)
+        taken.reserveCapacity(limits.connections)
+        starved.reserveCapacity(limits.connections)
+    }
+
+    deinit {
+        listeners.deinitialize(count: listenerCount)
+        listeners.deallocate()
+    }
+
+    func start() throws(EventLoopError) {
+        sink = try loop.sink { [unowned self] token, readiness in ready(token, readiness) }
+        acceptSink = try loop.sink { [unowned self] token, _ in accept(Int(token)) }
+        clock = loop.timer { [unowned self] in tickPassed() }
+        loop.onTurn { [weak self] in self?.endTurn() ?? false }
+    }
+
+    /// Accepts on a listening socket from now on.
+    func add(_ socket: consuming Descriptor, for vip: VIP) throws(EventLoopError) {
+        guard listenerCount < Self.listenersMax, let acceptSink else {
+            throw EventLoopError(operation: "add a listener to", subject: loop.name, errno: ENOSPC)
+        }
+        // What is accepted has it too: bytes that were given on once are not to wait for others.
+        try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        let failure = loop.watch(
+            socket.rawValue, for: isAccepting ? .readable : [], sink: acceptSink, token: UInt64(listenerCount))
+        guard failure == 0 else {
+            throw EventLoopError(operation: "watch", subject: "listener of \(vip)", errno: failure)
+        }
+        (listeners + listenerCount).initialize(to: Listener(socket: socket, vip: vip, isWatched: isAccepting))
+        listenerCount += 1
+    }
+
+    /// Puts a table in force. Connections under way keep their backends, but for those whose backend is gone.
+    func apply(_ table: RelayTable) {
+        self.table = table
+        for index in 0..<connections.capacity where connections.holds(index) {
+            if !table.keeps(connections.place(index).pointee.backendID) { end(index, .drained, resetting: true) }
+        }
+    }
+
+    /// Takes no new connections. The listening sockets close: what waits in their queues goes to the group's others
+    /// where the kernel migrates, or is to be taken before.
+    func stopAccepting() {
+        isAccepting = false
+        listeners.deinitialize(count: listenerCount)
+        listenerCount = 0
+    }
+
+    /// Resets all.
+    func stop() {
+        stopAccepting()
+        for index in 0..<connections.capacity where connections.holds(index) { end(index, .stopped, resetting: true) }
+        if let clock { loop.remove(clock) }
+        if let sink { loop.remove(sink) }
+        if let acceptSink { loop.remove(acceptSink) }
+    }
+
+    // MARK: Events
+
+    private func ready(_ token: UInt64, _ readiness: Readiness) {
+        guard let (index, side) = connections.connection(of: token) else { return }
+        let place = connections.place(index)
+        guard place.pointee.isConnected else { return connected(index) }
+        place.pointee.state.ready(side, readiness)
+        arm(index, after: place.pointee.service.policy.idleTimeout)
+        advance(index)
+    }
+
+    /// Takes a connection's steps until it waits, ends or has had its share of the turn.
+    func advance(_ index: Int) {
+        let place = connections.place(index)
+        for _ in 0..<Self.stepBudget {
+            switch place.pointee.state.next() {
+            case .receive(let side): receive(place, from: side, index)
+            case .send(let side): send(place, from: side)
+            case .passEnd(let side):
+                if side == .client {
+                    place.pointee.backendSocket?.endSending()
+                } else {
+                    place.pointee.clientSocket.endSending()
+                }
+                place.pointee.state.endPassed(from: side)
+            case .close: return end(index, .finished, resetting: false)
+            case .reset(let reason): return end(index, reason, resetting: true)
+            case .wait: return
+            }
+        }
+        queue(index)
+    }
+
+    private func queue(_ index: Int) {
+        let place = connections.place(index)
+        if place.pointee.isQueued { return }
+        place.pointee.isQueued = true
+        // Never grows: each connection is in it once, and there is room for all.
+        turn.append(index)
+    }
+
+    /// It goes on when a buffer has come back.
+    func starve(_ index: Int) {
+        let place = connections.place(index)
+        if place.pointee.isQueued { return }
+        place.pointee.isQueued = true
+        starved.append(index)
+    }
+
+    private func endTurn() -> Bool {
+        if !buffers.isExhausted, !starved.isEmpty {
+            for index in starved where connections.holds(index) { resume(index) }
+            starved.removeAll(keepingCapacity: true)
+        }
+        swap(&turn, &taken)
+        for index in taken where connections.holds(index) {
+            connections.place(index).pointee.isQueued = false
+            if connections.place(index).pointee.isConnected { advance(index) }
+        }
+        taken.removeAll(keepingCapacity: true)
+        return !turn.isEmpty
+    }
+
+    private func resume(_ index: Int) {
+        connections.place(index).pointee.state.resume(.client)
+        connections.place(index).pointee.state.resume(.backend)
+        turn.append(index)
+    }
+
+    // MARK: Accepting
+
+    private func accept(_ number: Int) {
+        guard number < listenerCount else { return }
+        var client = SocketAddress.loopback(port: 0)
+        for _ in 0..<Self.acceptBudget {
+            if connections.isFull { return pause(ticks: 1) }
+            let answer = listeners[number].socket.acceptFrom(&client)
+            if answer >= 0 {
+                begin(Descriptor(adopting: answer), client, listeners[number].vip)
+            } else {
+                // No descriptor or memory is left: the queue keeps what waits, and nobody spins over it.
+                if answer != -EAGAIN { pause(ticks: 1) }
+                return
+            }
+        }
+    }
+
+    private func begin(_ socket: consuming Descriptor, _ client: SocketAddress, _ vip: VIP) {
+        guard let service = table.services[vip] else {
+            // Its listener outlives its service for a moment.
+            refuse(socket, ServiceID(rawValue: 0), .noService)
+            return
+        }
+        if let reason = refusal(of: client, by: service) { return refuse(socket, service.id, reason) }
+        let flow = service.flow(from: client)
+        guard let backend = service.backend(of: flow) else { return refuse(socket, service.id, .noBackend) }
+        let index = connections.insert(
+            TCPConnection(clientSocket: socket, client: client, service: service, flow: flow))
+        connections.place(index).pointee.backend = backend
+        sources.add(client)
+        ledger[service.id].connections += 1
+        ledger[service.id].active += 1
+        connect(index)
+    }
+
+    private func refusal(of client: SocketAddress, by service: RelayService) -> RelayReason? {
+        if !service.admits(client) { return .denied }
+        if ledger[service.id].active >= service.policy.connections { return .serviceLimit }
+        if sources.count(client) >= service.policy.connectionsPerSource { return .sourceLimit }
+        return nil
+    }
+
+    private func refuse(_ socket: consuming Descriptor, _ service: ServiceID, _ reason: RelayReason) {
+        ledger.count(reason, service)
+        reset(socket)
+    }
+
+    /// A failure of SO_LINGER leaves an orderly close.
+    private func reset(_ socket: borrowing Descriptor) { _ = socket.willReset() }
+
+    private func pause(ticks: UInt64) {
+        pausedUntil = now() + ticks
+        watchListeners(false)
+        keepTime()
+    }
+
+    private func watchListeners(_ isWatched: Bool) {
+        guard let acceptSink else { return }
+        for number in 0..<listenerCount where listeners[number].isWatched != isWatched {
+            let failure = loop.rewatch(
+                listeners[number].socket.rawValue, for: isWatched ? .readable : [], sink: acceptSink,
+                token: UInt64(number))
+            if failure == 0 { listeners[number].isWatched = isWatched }
+        }
+    }
+
+    // MARK: Connecting
+
+    /// Connects to the chosen backend, or to the next of those that remain.
+    private func connect(_ index: Int) {
+        let place = connections.place(index)
+        while true {
+            let failure = begin(connectOf: place, index)
+            if failure == 0 { return arm(index, after: place.pointee.service.policy.connectTimeout) }
+            if !chooseNext(place) {
+                let isOwnFault = failure == EMFILE || failure == ENFILE || failure == EADDRNOTAVAIL
+                return end(index, isOwnFault ? .exhausted : .connectFailed, resetting: true)
+            }
+        }
+    }
+
+    /// - Returns: 0 where it is under way, or errno.
+    private func begin(connectOf place: UnsafeMutablePointer<TCPConnection>, _ index: Int) -> Int32 {
+        let address = place.pointee.service.backends[place.pointee.backend].address
+        guard let sink else { return EBADF }
+        let number = Descriptor.openStream(family: address.family)
+        guard number >= 0 else { return -number }
+        let socket = Descriptor(adopting: number)
+        let answer = socket.begin(connectTo: address)
+        guard answer == 0 || answer == EINPROGRESS else { return answer }
+        place.pointee.backendSocket = consume socket
+        // Connected or refused already, it tells so at once.
+        return loop.watch(
+            number, for: [.readable, .writable, .peerClosed, .edgeTriggered], sink: sink,
+            token: connections.token(index, .backend))
+    }
+
+    private func chooseNext(_ place: UnsafeMutablePointer<TCPConnection>) -> Bool {
+        ledger[place.pointee.service.id].connectFailures += 1
+        ledger[place.pointee.backendID].connectFailures += 1
+        place.pointee.backendSocket = nil
+        place.pointee.attempt += 1
+        let service = place.pointee.service
+        guard let next = service.backend(of: place.pointee.flow, attempt: place.pointee.attempt) else { return false }
+        place.pointee.backend = next
+        return true
+    }
+
+    /// A connect has come to its end.
+    private func connected(_ index: Int) {
+        let place = connections.place(index)
+        let failure = place.pointee.backendSocket?.pendingError() ?? EBADF
+        guard failure == 0, let sink else { return connectFailed(index) }
+        place.pointee.isConnected = true
+        ledger[place.pointee.backendID].connections += 1
+        ledger[place.pointee.backendID].active += 1
+        guard announce(place) else { return end(index, .exhausted, resetting: true) }
+        let watched = loop.watch(
+            place.pointee.clientSocket.rawValue, for: [.readable, .writable, .peerClosed, .edgeTriggered], sink: sink,
+            token: connections.token(index, .client))
+        guard watched == 0 else { return end(index, .exhausted, resetting: true) }
+        // What the client sent meanwhile is here already; its event will find nothing new.
+        place.pointee.state.ready(.client, .readable)
+        place.pointee.state.ready(.backend, .readable)
+        arm(index, after: place.pointee.service.policy.idleTimeout)
+        advance(index)
+    }
+
+    private func connectFailed(_ index: Int) {
+        if chooseNext(connections.place(index)) { connect(index) } else { end(index, .connectFailed, resetting: true) }
+    }
+
+    // MARK: Time
+
+    private func now() -> UInt64 { UInt64(MonotonicInstant.now.nanoseconds / Self.tickNanoseconds) }
+
+    private func arm(_ index: Int, after delay: Duration) {
+        let now = now()
+        let (ticks, _) = delay.wholeNanoseconds.quotientAndRemainder(dividingBy: Self.tickNanoseconds)
+        // With nothing filed this tells the wheel the time and expires nothing.
+        if wheel.filedCount == 0 { _ = wheel.expire(at: now) }
+        // One more: this tick has begun already.
+        wheel.arm(index, at: now + UInt64(max(ticks, 0)) + 1)
+        keepTime()
+    }
+
+    private func keepTime() {
+        guard !isClockArmed, let clock else { return }
+        isClockArmed = true
+        loop.arm(clock, after: Self.tick)
+    }
+
+    private func tickPassed() {
+        isClockArmed = false
+        let now = now()
+        while let index = wheel.expire(at: now) { timedOut(index) }
+        let isPaused = pausedUntil > now || connections.isFull
+        if !isPaused && isAccepting { watchListeners(true) }
+        if wheel.filedCount > 0 || isPaused { keepTime() }
+    }
+
+    private func timedOut(_ index: Int) {
+        guard connections.holds(index) else { return }
+        if connections.place(index).pointee.isConnected {
+            end(index, .idle, resetting: true)
+        } else {
+            connectFailed(index)
+        }
+    }
+
+    // MARK: Ending
+
+    func end(_ index: Int, _ reason: RelayReason, resetting: Bool) {
+        var connection = connections.remove(index)
+        wheel.disarm(index)
+        release(&connection.fromClient, held: connection.state[.client].held)
+        release(&connection.fromBackend, held: connection.state[.backend].held)
+        if resetting {
+            reset(connection.clientSocket)
+            if let socket = connection.backendSocket.take() { reset(socket) }
+        }
+        let service = connection.service.id
+        sources.remove(connection.client)
+        ledger.count(reason, service)
+        ledger[service].active -= 1
+        if connection.isConnected { ledger[connection.backendID].active -= 1 }
+    }
+
+    private func release(_ holding: inout TCPConnection.Holding, held: Int) {
+        if let buffer = holding.buffer.take() { buffers.giveBack(buffer) }
+        if let pipe = holding.pipe.take() { pipes.giveBack(pipe, isEmpty: held == 0) }
+    }
+}
