@@ -66,7 +66,7 @@ let package = Package(
         module("Dataplane", ["Model", "BPF", "Storage", "CDataplane"]),
         module("NextHops", ["Model", "EventLoop", "CLinux"]),
         module("Health", ["Model", "EventLoop", "CLinux"]),
-        module("Relay", ["Model", "EventLoop"]),
+        module("Relay", ["Model", "EventLoop", "BPF", "CDataplane"]),
         module("Reconciler", ["Model", "Storage", logging]),
         module("Discovery", ["Model", "ConsulAPI", logging]),
         module(
@@ -108,7 +108,7 @@ let package = Package(
         tests("TemplatesTests", ["Templates", "Discovery", "ConsulAPI", "Model", "Storage"]),
         tests("EventLoopTests", ["EventLoop", "CLinux"]),
         tests("DocumentsTests", ["Documents", "Model"]),
-        tests("DataplaneTests", ["Dataplane", "Model", "BPF", "CDataplane"]),
+        tests("DataplaneTests", ["Dataplane", "Relay", "EventLoop", "Model", "BPF", "CDataplane"]),
         tests("PacketTests", ["Dataplane", "Model", "BPF", "CDataplane"]),
         tests("DiagnosisTests", ["Diagnosis", "Model"]),
         tests("SteeringTests", ["Dataplane", "Model", "BPF", "CDataplane"]),

@@ -88,8 +88,7 @@ extension Descriptor {
         guard linux_tell_local_address(socket.rawValue, address.family) == 0 else {
             throw EventLoopError(operation: "ask for local addresses on", subject: "\(address)", errno: errno)
         }
-        let bound = address.withNative { linux_bind(socket.rawValue, $0, $1) }
-        guard bound == 0 else { throw EventLoopError(operation: "bind", subject: "\(address)", errno: errno) }
+        try socket.bind(to: address)
         return socket
     }
 }

@@ -24,12 +24,17 @@ extension Descriptor {
         let socket = try stream(for: address)
         try socket.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
         if reusePort { try socket.setOption(SOL_SOCKET, SO_REUSEPORT, 1) }
-        let bound = address.withNative { linux_bind(socket.rawValue, $0, $1) }
-        guard bound == 0 else { throw EventLoopError(operation: "bind", subject: "\(address)", errno: errno) }
+        try socket.bind(to: address)
         guard listen(socket.rawValue, backlog) == 0 else {
             throw EventLoopError(operation: "listen on", subject: "\(address)", errno: errno)
         }
         return socket
+    }
+
+    /// bind(2): packets come from this address; port 0 takes a free one.
+    public func bind(to address: SocketAddress) throws(EventLoopError) {
+        let bound = address.withNative { linux_bind(rawValue, $0, $1) }
+        guard bound == 0 else { throw EventLoopError(operation: "bind", subject: "\(address)", errno: errno) }
     }
 
     /// connect(2); a refusal that is known at once throws.

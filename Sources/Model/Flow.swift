@@ -36,6 +36,9 @@ public struct Flow: Hashable, Sendable {
     /// Its slot in a table of this size.
     public func slot(in size: TableSize) -> Int { Int(slot_of(chooser, size.rawValue)) }
 
+    /// The worker, of so many, whose listening socket takes it (`reuseport.bpf.c`).
+    public func worker(of workers: Int) -> Int { Int(worker_of(chooser, UInt32(workers))) }
+
     /// The line of the record table where its record is at home, and the one where it lies if its home was full of
     /// established flows' records.
     public var recordLines: (home: Int, spill: Int) { Self.recordLines(ofHash: hash) }

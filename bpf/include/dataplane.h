@@ -544,6 +544,42 @@ static DATAPLANE_INLINE __u32 table_size_of(__u8 flags)
 	return (flags & VIP_TABLE_SIZE) == 1 ? 16381 : (flags & VIP_TABLE_SIZE) == 0 ? 4099 : 65537;
 }
 
+/* ---- Sockets of the user-space path ----------------------------------------------------------------------------- */
+/*
+ * Which worker's listening socket takes a connection or a datagram (reuseport.bpf.c). A VIP's sockets lie side by side
+ * in the array, a worker's at `first` plus its number. On an upgrade the new workers' are put elsewhere in it, and one
+ * store of the group sends what is new to them.
+ */
+#define MAP_LISTENERS "listeners"	/* REUSEPORT_SOCKARRAY LISTENERS_MAX x socket */
+#define MAP_LISTENER_GROUPS "listener_groups"	/* HASH struct listener_key -> struct listener_group */
+
+#define WORKERS_MAX 64		/* of a group */
+#define LISTENERS_MAX 65536
+#define LISTENER_GROUPS_MAX 1024
+
+struct listener_key {
+	struct address address;
+	__be16 port;
+	__u16 protocol;		/* enum protocol */
+	__u32 reserved;
+};
+
+struct listener_group {
+	__u64 seed;		/* of its service's flow hash */
+	__u32 first;
+	__u16 workers;		/* 1..WORKERS_MAX */
+	__u16 flags;		/* VIP_SOURCE_IP: a client's connections meet in one worker */
+};
+
+/* By the half of the hash that does not choose the slot: a worker's flows go to all backends. */
+static DATAPLANE_INLINE __u32 worker_of(__u64 flow, __u32 workers)
+{
+	return (__u32)((flow & 0xffffffffULL) * workers >> 32);
+}
+
+_Static_assert(sizeof(struct listener_key) == 24, "no hole in a listener's key");
+_Static_assert(sizeof(struct listener_group) == 16, "a listener group");
+
 _Static_assert(sizeof(struct address) == 16, "address");
 _Static_assert(sizeof(struct interface) == 16, "interface");
 _Static_assert(sizeof(struct vip) == 32, "two VIPs a cache line");
