@@ -16,28 +16,25 @@ final class TCPRelay {
     let loop: EventLoop
     let limits: RelayLimits
     let ledger: RelayLedger
-    var connections: ConnectionTable
+    var connections: SlotTable<TCPConnection>
     var buffers: BufferPool
     var pipes: PipePool
     var sources: SourceCounts
-    var wheel: TimerWheel
     private(set) var table = RelayTable.empty
     private let listeners: UnsafeMutablePointer<Listener>
     private var listenerCount = 0
     private var sink: SinkID?
     private var acceptSink: SinkID?
-    private var clock: TimerID?
-    private var isClockArmed = false
+    private let clock: IdleClock
+    private var pause: TimerID?
     private var isAccepting = true
-    private var pausedUntil: UInt64 = 0
     /// Connections that go on in the next turn; and those that wait for a buffer.
     private var turn: [Int] = []
     private var taken: [Int] = []
     private var starved: [Int] = []
 
-    /// Of the timer wheel.
-    static let tick = Duration.milliseconds(100)
-    private static let tickNanoseconds: Int64 = 100_000_000
+    /// Where no connection, descriptor or memory is left.
+    private static let pauseTime = Duration.milliseconds(100)
     static let listenersMax = 1024
     /// Connections that one listener may have accepted in a turn, steps that one connection may take in one.
     private static let acceptBudget = 64
@@ -47,11 +44,11 @@ final class TCPRelay {
         self.loop = loop
         self.limits = limits
         self.ledger = ledger
-        connections = ConnectionTable(capacity: limits.connections)
+        connections = SlotTable(capacity: limits.connections)
         buffers = BufferPool(size: limits.bufferBytes, limit: limits.buffers)
         pipes = PipePool(limit: limits.pipes, room: limits.pipeBytes)
         sources = SourceCounts(connections: limits.connections, secret: secret)
-        wheel = TimerWheel(capacity: limits.connections)
+        clock = IdleClock(loop: loop, capacity: limits.connections)
         listeners = .allocate(capacity: Self.listenersMax)
         turn.reserveCapacity(limits.connections)
         taken.reserveCapacity(limits.connections)
@@ -66,7 +63,8 @@ final class TCPRelay {
     func start() throws(EventLoopError) {
         sink = try loop.sink { [unowned self] token, readiness in ready(token, readiness) }
         acceptSink = try loop.sink { [unowned self] token, _ in accept(Int(token)) }
-        clock = loop.timer { [unowned self] in tickPassed() }
+        clock.start { [unowned self] index in timedOut(index) }
+        pause = loop.timer { [unowned self] in endPause() }
         loop.onTurn { [weak self] in self?.endTurn() ?? false }
     }
 
@@ -106,7 +104,8 @@ final class TCPRelay {
     func stop() {
         stopAccepting()
         for index in 0..<connections.capacity where connections.holds(index) { end(index, .stopped, resetting: true) }
-        if let clock { loop.remove(clock) }
+        clock.stop()
+        if let pause { loop.remove(pause) }
         if let sink { loop.remove(sink) }
         if let acceptSink { loop.remove(acceptSink) }
     }
@@ -114,11 +113,12 @@ final class TCPRelay {
     // MARK: Events
 
     private func ready(_ token: UInt64, _ readiness: Readiness) {
-        guard let (index, side) = connections.connection(of: token) else { return }
+        guard let index = connections.index(of: token) else { return }
+        let side: RelaySide = token & 1 == 0 ? .client : .backend
         let place = connections.place(index)
         guard place.pointee.isConnected else { return connected(index) }
         place.pointee.state.ready(side, readiness)
-        arm(index, after: place.pointee.service.policy.idleTimeout)
+        clock.arm(index, after: place.pointee.service.policy.idleTimeout)
         advance(index)
     }
 
@@ -186,13 +186,13 @@ final class TCPRelay {
         guard number < listenerCount else { return }
         var client = SocketAddress.loopback(port: 0)
         for _ in 0..<Self.acceptBudget {
-            if connections.isFull { return pause(ticks: 1) }
+            if connections.isFull { return beginPause() }
             let answer = listeners[number].socket.acceptFrom(&client)
             if answer >= 0 {
                 begin(Descriptor(adopting: answer), client, listeners[number].vip)
             } else {
                 // No descriptor or memory is left: the queue keeps what waits, and nobody spins over it.
-                if answer != -EAGAIN { pause(ticks: 1) }
+                if answer != -EAGAIN { beginPause() }
                 return
             }
         }
@@ -231,10 +231,14 @@ final class TCPRelay {
     /// A failure of SO_LINGER leaves an orderly close.
     private func reset(_ socket: borrowing Descriptor) { _ = socket.willReset() }
 
-    private func pause(ticks: UInt64) {
-        pausedUntil = now() + ticks
+    private func beginPause() {
         watchListeners(false)
-        keepTime()
+        if let pause { loop.arm(pause, after: Self.pauseTime) }
+    }
+
+    private func endPause() {
+        if connections.isFull { return beginPause() }
+        if isAccepting { watchListeners(true) }
     }
 
     private func watchListeners(_ isWatched: Bool) {
@@ -254,7 +258,7 @@ final class TCPRelay {
         let place = connections.place(index)
         while true {
             let failure = begin(connectOf: place, index)
-            if failure == 0 { return arm(index, after: place.pointee.service.policy.connectTimeout) }
+            if failure == 0 { return clock.arm(index, after: place.pointee.service.policy.connectTimeout) }
             if !chooseNext(place) {
                 let isOwnFault = failure == EMFILE || failure == ENFILE || failure == EADDRNOTAVAIL
                 return end(index, isOwnFault ? .exhausted : .connectFailed, resetting: true)
@@ -275,7 +279,7 @@ final class TCPRelay {
         // Connected or refused already, it tells so at once.
         return loop.watch(
             number, for: [.readable, .writable, .peerClosed, .edgeTriggered], sink: sink,
-            token: connections.token(index, .backend))
+            token: connections.token(index, bit: RelaySide.backend.rawValue))
     }
 
     private func chooseNext(_ place: UnsafeMutablePointer<TCPConnection>) -> Bool {
@@ -300,46 +304,17 @@ final class TCPRelay {
         guard announce(place) else { return end(index, .exhausted, resetting: true) }
         let watched = loop.watch(
             place.pointee.clientSocket.rawValue, for: [.readable, .writable, .peerClosed, .edgeTriggered], sink: sink,
-            token: connections.token(index, .client))
+            token: connections.token(index, bit: RelaySide.client.rawValue))
         guard watched == 0 else { return end(index, .exhausted, resetting: true) }
         // What the client sent meanwhile is here already; its event will find nothing new.
         place.pointee.state.ready(.client, .readable)
         place.pointee.state.ready(.backend, .readable)
-        arm(index, after: place.pointee.service.policy.idleTimeout)
+        clock.arm(index, after: place.pointee.service.policy.idleTimeout)
         advance(index)
     }
 
     private func connectFailed(_ index: Int) {
         if chooseNext(connections.place(index)) { connect(index) } else { end(index, .connectFailed, resetting: true) }
-    }
-
-    // MARK: Time
-
-    private func now() -> UInt64 { UInt64(MonotonicInstant.now.nanoseconds / Self.tickNanoseconds) }
-
-    private func arm(_ index: Int, after delay: Duration) {
-        let now = now()
-        let (ticks, _) = delay.wholeNanoseconds.quotientAndRemainder(dividingBy: Self.tickNanoseconds)
-        // With nothing filed this tells the wheel the time and expires nothing.
-        if wheel.filedCount == 0 { _ = wheel.expire(at: now) }
-        // One more: this tick has begun already.
-        wheel.arm(index, at: now + UInt64(max(ticks, 0)) + 1)
-        keepTime()
-    }
-
-    private func keepTime() {
-        guard !isClockArmed, let clock else { return }
-        isClockArmed = true
-        loop.arm(clock, after: Self.tick)
-    }
-
-    private func tickPassed() {
-        isClockArmed = false
-        let now = now()
-        while let index = wheel.expire(at: now) { timedOut(index) }
-        let isPaused = pausedUntil > now || connections.isFull
-        if !isPaused && isAccepting { watchListeners(true) }
-        if wheel.filedCount > 0 || isPaused { keepTime() }
     }
 
     private func timedOut(_ index: Int) {
@@ -355,7 +330,7 @@ final class TCPRelay {
 
     func end(_ index: Int, _ reason: RelayReason, resetting: Bool) {
         var connection = connections.remove(index)
-        wheel.disarm(index)
+        clock.disarm(index)
         release(&connection.fromClient, held: connection.state[.client].held)
         release(&connection.fromBackend, held: connection.state[.backend].held)
         if resetting {
