@@ -79,6 +79,12 @@ extension Descriptor {
             adopting: linux_udp_socket(address.family), operation: "open UDP socket for", subject: "\(address)")
     }
 
+    /// - Returns: a non-blocking UDP socket of the family, or -errno.
+    public static func openDatagram(family: Int32) -> Int32 {
+        let answer = linux_udp_socket(family)
+        return answer >= 0 ? answer : -errno
+    }
+
     /// A UDP socket bound to the address; its datagrams tell which address of ours they came to.
     public static func datagramListener(
         on address: SocketAddress, reusePort: Bool = false

@@ -11,6 +11,7 @@ public actor RelayWorker {
     private let ledger = RelayLedger()
     private let limits: RelayLimits
     private var tcp: TCPRelay?
+    private var udp: UDPRelay?
     private var table = RelayTable.empty
 
     public init(loop: EventLoop, limits: RelayLimits = RelayLimits()) {
@@ -18,30 +19,44 @@ public actor RelayWorker {
         self.limits = limits
     }
 
-    /// Accepts connections on a listening socket of a VIP from now on.
+    /// Takes what comes to a VIP from now on: connections of a listening socket, datagrams of one that
+    /// `Descriptor.datagramListener` made.
     public func listen(on socket: consuming Descriptor, for vip: VIP) throws(EventLoopError) {
-        try tcpRelay().add(socket, for: vip)
+        switch vip.transport {
+        case .tcp: try tcpRelay().add(socket, for: vip)
+        case .udp: try udpRelay().add(socket, for: vip)
+        }
     }
 
     /// Puts a table in force in one step: what comes from now on goes by it, connections under way keep their backends.
-    public func apply(_ table: RelayTable) throws(EventLoopError) {
+    public func apply(_ table: RelayTable) {
         self.table = table
-        try tcpRelay().apply(table)
+        tcp?.apply(table)
+        udp?.apply(table)
     }
 
-    /// Takes nothing new; what is under way goes on. Its listening sockets are closed.
-    public func drain() { tcp?.stopAccepting() }
+    /// Takes nothing new; what is under way goes on. Listening sockets of TCP are closed; those of UDP are what its flows
+    /// come by, and the group is to be directed elsewhere before.
+    public func drain() {
+        tcp?.stopAccepting()
+        udp?.stopTaking()
+    }
 
     /// Resets what is still under way. The loop itself goes on.
     public func stop() {
         tcp?.stop()
         tcp = nil
+        udp?.stop()
+        udp = nil
     }
 
     public var counters: RelayCounters { ledger.snapshot() }
 
     /// Connections under way.
     public var connections: Int { tcp?.connections.count ?? 0 }
+
+    /// UDP flows under way.
+    public var flows: Int { udp?.flows.count ?? 0 }
 
     /// What it holds of connections' bytes now: never more than its limits.
     public var held: (buffers: Int, pipes: Int) { (tcp?.buffers.used ?? 0, tcp?.pipes.used ?? 0) }
@@ -50,7 +65,17 @@ public actor RelayWorker {
         if let tcp { return tcp }
         let fresh = TCPRelay(loop: loop, limits: limits, ledger: ledger, secret: .random(in: .min ... .max))
         try fresh.start()
+        fresh.apply(table)
         tcp = fresh
+        return fresh
+    }
+
+    private func udpRelay() throws(EventLoopError) -> UDPRelay {
+        if let udp { return udp }
+        let fresh = UDPRelay(loop: loop, limits: limits, ledger: ledger, secret: .random(in: .min ... .max))
+        try fresh.start()
+        fresh.apply(table)
+        udp = fresh
         return fresh
     }
 }

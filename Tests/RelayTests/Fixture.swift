@@ -24,7 +24,7 @@ struct Fixture {
         vip = VIP(address: IPAddress(v4: 0x7f00_0001), port: try listener.localAddress().port, transport: .tcp)
         loop = try EventLoop.start(name: "relay")
         worker = RelayWorker(loop: loop, limits: limits)
-        try await worker.apply(Self.table(Self.service(vip, ports: ports), policy: policy))
+        await worker.apply(Self.table(Self.service(vip, ports: ports), policy: policy))
         try await worker.listen(on: listener, for: vip)
     }
 

@@ -160,9 +160,9 @@ import Testing
         try await withRelay(backends: 2) { fixture, listeners in
             let ports = listeners.map(\.port)
             let only = Fixture.service(fixture.vip, ports: ports, draining: [1])
-            try await fixture.worker.apply(Fixture.table(only))
+            await fixture.worker.apply(Fixture.table(only))
             let (old, oldBackend) = try pair(fixture, listeners[0])
-            try await fixture.worker.apply(Fixture.table(Fixture.service(fixture.vip, ports: ports, draining: [0])))
+            await fixture.worker.apply(Fixture.table(Fixture.service(fixture.vip, ports: ports, draining: [0])))
             let (new, newBackend) = try pair(fixture, listeners[1])
             old.write("old")
             new.write("new")
@@ -176,7 +176,7 @@ import Testing
             let (client, backend) = try pair(fixture, listeners[0])
             client.write("x")
             #expect(backend.read() == "x")
-            try await fixture.worker.apply(Fixture.table(Fixture.service(fixture.vip, ports: [])))
+            await fixture.worker.apply(Fixture.table(Fixture.service(fixture.vip, ports: [])))
             #expect(client.read() == nil)
             #expect(backend.read() == nil)
             #expect(await fixture.ended(.drained) == 1)
@@ -198,8 +198,9 @@ import Testing
             let denied = Fixture.service(fixture.vip, ports: [listeners[0].port]) {
                 $0.deny = [IPPrefix(IPAddress(v4: 0x7f00_0000), length: 8)].compactMap(\.self)
             }
-            try await fixture.worker.apply(Fixture.table(denied))
-            #expect(try PlainSocket(connectedTo: fixture.address).read() == nil)
+            await fixture.worker.apply(Fixture.table(denied))
+            let client = try PlainSocket(connectedTo: fixture.address)
+            #expect(client.read() == nil)
             #expect(await fixture.ended(.denied) == 1)
         }
     }
