@@ -23,7 +23,7 @@ extension StorePlace {
                         host: access.address.host, port: access.address.port, user: access.user,
                         passwordFile: access.passwordFile, tls: access.tls.map { StoreTLS($0) },
                         sentinelMaster: access.sentinelMaster))
-            case .consul(let access): .consul(try ConsulSettings(access))
+            case .consul(let access): .consul(ConsulSettings(access))
             }
     }
 }
@@ -31,20 +31,5 @@ extension StorePlace {
 extension StoreTLS {
     fileprivate init(_ paths: TLSPaths) {
         self.init(authorityFile: paths.authority, certificateFile: paths.certificate, keyFile: paths.key)
-    }
-}
-
-extension ConsulSettings {
-    init(_ access: ConsulAccess) throws {
-        let addresses = access.addresses.compactMap { ConsulAddress($0) }
-        guard addresses.count == access.addresses.count, !addresses.isEmpty else {
-            throw Failure(.badDocument, "\(access.addresses.joined(separator: ", ")): no address of a Consul agent")
-        }
-        self.init(
-            addresses: addresses, datacenter: access.datacenter, namespace: access.namespace,
-            partition: access.partition, tokenFile: access.tokenFile,
-            tls: ConsulTLS(
-                authority: access.tls.authority, certificate: access.tls.certificate, key: access.tls.key,
-                serverName: access.tls.serverName))
     }
 }

@@ -22,7 +22,7 @@ enum CatalogLook {
             catalog.watch(queries)
             return await look(queries, run: { await catalog.run() }, current: { catalog.current })
         case .consul(let discovery):
-            let client = ConsulClient(try ConsulSettings(discovery.access))
+            let client = ConsulClient(ConsulSettings(discovery.access))
             let catalog = ConsulCatalog(client, logger: quiet)
             catalog.watch(queries)
             let found = await look(queries, run: { await catalog.run() }, current: { catalog.current })
