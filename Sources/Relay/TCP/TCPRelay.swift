@@ -116,7 +116,7 @@ final class TCPRelay {
         guard let index = connections.index(of: token) else { return }
         let side: RelaySide = token & 1 == 0 ? .client : .backend
         let place = connections.place(index)
-        guard place.pointee.isConnected else { return connected(index) }
+        guard place.pointee.isConnected else { return connected(index, readiness) }
         place.pointee.state.ready(side, readiness)
         clock.arm(index, after: place.pointee.service.policy.idleTimeout)
         advance(index)
@@ -294,23 +294,26 @@ final class TCPRelay {
     }
 
     /// A connect has come to its end.
-    private func connected(_ index: Int) {
+    private func connected(_ index: Int, _ readiness: Readiness) {
         let place = connections.place(index)
-        let failure = place.pointee.backendSocket?.pendingError() ?? EBADF
-        guard failure == 0, let sink else { return connectFailed(index) }
+        // Only a failure needs to be asked for.
+        let hasFailed = !readiness.isDisjoint(with: [.error, .hangup])
+        if hasFailed, place.pointee.backendSocket?.pendingError() != 0 { return connectFailed(index) }
         place.pointee.isConnected = true
         ledger[place.pointee.backendID].connections += 1
         ledger[place.pointee.backendID].active += 1
         guard announce(place) else { return end(index, .exhausted, resetting: true) }
-        let watched = loop.watch(
-            place.pointee.clientSocket.rawValue, for: [.readable, .writable, .peerClosed, .edgeTriggered], sink: sink,
-            token: connections.token(index, bit: RelaySide.client.rawValue))
-        guard watched == 0 else { return end(index, .exhausted, resetting: true) }
-        // What the client sent meanwhile is here already; its event will find nothing new.
-        place.pointee.state.ready(.client, .readable)
-        place.pointee.state.ready(.backend, .readable)
         clock.arm(index, after: place.pointee.service.policy.idleTimeout)
+        place.pointee.state.ready(.backend, readiness)
+        // Most clients have spoken by now. Read before it is watched, so that the first event finds only what is new.
+        place.pointee.state.ready(.client, .readable)
+        let token = connections.token(index, bit: RelaySide.client.rawValue)
         advance(index)
+        guard connections.index(of: token) != nil, let sink else { return }
+        let failure = loop.watch(
+            place.pointee.clientSocket.rawValue, for: [.readable, .writable, .peerClosed, .edgeTriggered], sink: sink,
+            token: token)
+        if failure != 0 { end(index, .exhausted, resetting: true) }
     }
 
     private func connectFailed(_ index: Int) {
