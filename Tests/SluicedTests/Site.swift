@@ -27,9 +27,11 @@ struct Site: Sendable {
         return site
     }
 
-    /// Leads once and does this.
+    /// Leads once and does this; nothing here takes so long that the lease is renewed.
     func lead(_ body: @escaping @Sendable (any FencedWriter) async throws -> Void) async throws {
-        let election = Election(store: store, host: store.client, logger: Logger(label: "test") { _ in Silent() })
+        let timing = try LeaseTiming(lease: .seconds(600), renewWithin: .seconds(500), retry: .seconds(400))
+        let election = Election(
+            store: store, host: store.client, timing: timing, logger: Logger(label: "test") { _ in Silent() })
         let fleet = FleetElection(election: election, generations: generations, store: store)
         let failure = Failure()
         let work: @Sendable (any FencedWriter) async -> Void = { writer in

@@ -158,7 +158,7 @@ import Testing
         try await withBench { bench in
             var definition = try bench.definition("{{keys.k}}")
             definition.keys = [.init(name: "k", key: "k")]
-            let outcome = try await bench.once(definition, within: .seconds(5))
+            let outcome = try await bench.once(definition, within: .seconds(20))
             #expect(outcome.hasPrefix("waits for key k: GET /v1/kv/k at http://127.0.0.1:1"))
         }
     }
