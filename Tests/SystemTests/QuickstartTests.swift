@@ -76,6 +76,8 @@ struct QuickstartTests {
             try await lab.start(edge.name, "watch", ["\(Lab.products)/sluicectl"] + words.dropFirst())
             try await until("\(command) shows something") { try lab.log("watch").contains("REASON") }
             try await lab.stop("watch")
+        case "sluicectl" where Self.wantsMore.contains(words[1]):
+            try await isKnown(words.dropFirst().prefix { $0 != "--" }, on: edge)
         case "sluicectl":
             output = try await edge.output(words.dropFirst().map { $0.replacing("/etc/sluice", with: edge.folder) })
             // The README's backends are not in the lab: once its probes have seen that, the doctor says so.
@@ -95,6 +97,24 @@ struct QuickstartTests {
     }
 }
 
+extension QuickstartTests {
+    /// Commands that want a fleet or a catalog, which this lab has not; other stories type them.
+    private static let wantsMore: Set = [
+        "apply", "confirm", "rollback", "freeze", "thaw", "generation", "host", "lock", "store", "template", "plan",
+    ]
+    private static let nouns: Set = ["generation", "host", "lock", "store"]
+
+    /// The command is there, and has each option.
+    private func isKnown(_ words: some Sequence<String>, on edge: Edge) async throws {
+        let words = Array(words)
+        let command = Array(words.prefix(Self.nouns.contains(words[0]) ? 2 : 1))
+        let output = try await edge.output(command + ["--help"])
+        let options = words.filter { $0.hasPrefix("--") }
+        #expect(output.status == 0 && options.allSatisfy(output.text.contains), "\(words): \(output)")
+        #expect(output.text.contains("USAGE: sluicectl \(command.joined(separator: " "))"), "\(words): \(output)")
+    }
+}
+
 /// What README.md shows to be typed and to be written.
 private struct Readme {
     /// Indented by four blanks; what stands two blanks further on is said about it.
@@ -107,7 +127,10 @@ private struct Readme {
         var document: (name: String, lines: [Substring])?
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
             if line.hasPrefix("```") {
-                if let document { documents[document.name] = document.lines.joined(separator: "\n") + "\n" }
+                // The first of a name stands alone; later ones show what may be added.
+                if let document, documents[document.name] == nil {
+                    documents[document.name] = document.lines.joined(separator: "\n") + "\n"
+                }
                 document = line == "```yaml" ? ("", []) : nil
             } else if document != nil {
                 if let path = line.split(separator: ":").first, line.hasPrefix("# /") {
