@@ -44,29 +44,34 @@ public final class ServerProcess: Sendable {
 
     private static let given = Mutex<Set<UInt16>>([])
 
-    /// TCP ports of loopback that nobody uses now, and that this process has given to nobody yet.
+    /// Below the range from which the kernel takes the ports of outgoing connections (32768 unless set otherwise): one of
+    /// those may be taken by any client between this answer and the server's start.
+    private static let served: ClosedRange<UInt16> = 10_240...32_000
+
+    /// Ports of loopback that nobody uses now, for TCP and UDP, and that this process has given to nobody yet.
     public static func freePorts(_ count: Int) throws -> [UInt16] {
         var ports: [UInt16] = []
-        while ports.count < count {
-            let port = try freePort()
+        for _ in 0..<10_000 where ports.count < count {
+            let port = UInt16.random(in: served)
+            guard try isFree(port, SOCK_STREAM), try isFree(port, SOCK_DGRAM) else { continue }
             if given.withLock({ $0.insert(port).inserted }) { ports.append(port) }
         }
+        guard ports.count == count else { throw SystemError("find \(count) free ports", cause: "\(served) are in use") }
         return ports
     }
 
-    private static func freePort() throws -> UInt16 {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    private static func isFree(_ port: UInt16, _ kind: __socket_type) throws -> Bool {
+        let socket = Glibc.socket(AF_INET, Int32(kind.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard socket >= 0 else { throw SystemError("make a socket") }
         defer { close(socket) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
         address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
+        return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0
+                bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
             }
         }
-        guard bound else { throw SystemError("find a free port") }
-        return UInt16(bigEndian: address.sin_port)
     }
 }
