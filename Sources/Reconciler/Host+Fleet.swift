@@ -150,6 +150,9 @@ extension Host {
         return [.recall(fallback, keeping: highWater), .watch(fallback.generation, down: Set(down.keys))]
     }
 
+    /// The newest that this host had of the fleet's own line: a canary's generation is none before it is confirmed.
+    var confirmed: Publication? { unconfirmed == nil ? current : unconfirmed?.fallback }
+
     // MARK: - What the kernel really holds
 
     mutating func nextToVerify(at now: Moment) -> Order? {

@@ -65,7 +65,9 @@ extension Host {
         let apply = isApplying || pendingOrder == nil ? nil : applyBackOff.notBefore
         let persist = newest == nil || persisting != nil ? nil : persistBackOff.notBefore
         let settle = isApplying || settlingUnder != nil ? nil : settleAt
-        let verify = isApplying || verifying != nil ? nil : verifyAt
+        // As `nextToVerify` asks: a time that is over and leads to nothing would wake for ever.
+        let canVerify = !isApplying && verifying == nil && held == nil && applied != nil && problems.apply == nil
+        let verify = canVerify ? verifyAt : nil
         return [apply, persist, settle, verify, deadline, held?.until].compactMap(\.self).min()
     }
 

@@ -240,6 +240,8 @@ extension Leader {
         if let kept, stored.map({ kept.mark.isAbove($0.mark) }) ?? true, kept.digest != canaryLine?.digest {
             previous = kept
         }
+        // A document of an earlier tenure, where this version cannot read the one that is in the store now.
+        if proposed == nil, let desiredDigest, desired?.digest != desiredDigest { desired = nil }
         if desired == nil, proposed == nil, let previous {
             desired = Wish(state: DesiredState(asOf: previous.generation, overrides: overrides))
         }

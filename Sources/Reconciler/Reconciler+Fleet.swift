@@ -176,8 +176,9 @@ extension Reconciler {
                 view.canary = try await ports.store.kept(mark.digest)
                 guard view.canary != nil else { throw MissingBlob(digest: mark.digest) }
             }
+            // A read that fails is tried again; what it answers may be a reason to end the rollout.
+            let bytes = try await documents.blob(rollout.to)
             do {
-                let bytes = try await documents.blob(rollout.to)
                 view.wish = try bytes.map { try wish(StoredDocument(bytes: $0, digest: rollout.to)) }
                 if bytes == nil { view.problem = "\(MissingBlob(digest: rollout.to))" }
             } catch {
@@ -250,6 +251,9 @@ extension Reconciler {
                 guard try await ports.store.state().current?.mark == current?.mark else { continue }
                 var named = (current?.blobs ?? []).union(canary?.blobs ?? [])
                 named.formUnion(leader.history?.document.entries.map(\.desired) ?? [])
+                // Not in the history before it is published.
+                named.formUnion(
+                    [leader.desiredDigest, leader.desired?.digest, leader.proposed?.digest].compactMap(\.self))
                 if let rollout = leader.rollout.document.rollout {
                     named.formUnion([rollout.to, rollout.from, rollout.canary?.digest].compactMap(\.self))
                 }

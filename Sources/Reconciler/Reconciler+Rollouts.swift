@@ -141,38 +141,41 @@ extension Reconciler {
         audit("confirmed", author, ["rollout": "\(id)"])
     }
 
-    /// Ends the canary that is under way; without one, desires again what was desired before.
+    /// Ends the canary that is under way; without one it is refused, for a second one, typed after a time-out or beside a
+    /// confirmation, would take back what nobody meant.
     ///
     /// With a number, desires again what that generation was made of, as a new, higher one with today's catalog.
     public func rollback(to number: UInt64? = nil, by author: String) async throws -> AppliedDocument? {
         guard let documents = ports.documents else { throw NoSharedStore() }
-        if number == nil {
+        guard let number else {
             do {
                 let id = try await decide(.rolledBack, "rolled back by \(author)")
                 audit("rolled back", author, ["rollout": "\(id)"])
                 return nil
-            } catch FleetRefusal.noRollout {}
+            } catch FleetRefusal.noRollout {
+                throw FleetRefusal.nothingToDo(
+                    "no rollout is under way; to go back: sluicectl rollback N, of  sluicectl generation list")
+            }
         }
         let history = try await documents.read(.history).map { try HistoryDocument(bytes: $0.bytes) }
         let entries = history?.entries ?? []
         let newest = max(host.highWater?.number ?? 0, entries.last?.number ?? 0)
-        if let number, number > newest {
+        if number > newest {
             throw FleetRefusal.nothingToDo("generation \(number) was never published; the newest is \(newest)")
         }
         let now = try await documents.read(.desired)?.digest
-        let entry = number.map { history?.entry(of: $0) } ?? entries.last { $0.desired != now }
-        guard let entry else {
-            throw FleetRefusal.unknownGeneration(number ?? 0, oldest: entries.first?.number)
+        guard let entry = history?.entry(of: number) else {
+            throw FleetRefusal.unknownGeneration(number, oldest: entries.first?.number)
         }
         guard entry.desired != now else {
-            throw FleetRefusal.nothingToDo("generation \(number ?? entry.number) was made of what is desired now")
+            throw FleetRefusal.nothingToDo("generation \(number) was made of what is desired now")
         }
         guard let bytes = try await documents.blob(entry.desired) else {
             throw FleetRefusal.unknownGeneration(entry.number, oldest: entries.first?.number)
         }
         let document = try DesiredDocument(bytes: bytes)
         return try await apply(
-            document.document, by: author, note: "rollback to generation \(number ?? entry.number)")
+            document.document, by: author, note: "rollback to generation \(number)")
     }
 
     /// Stops every publication; what runs goes on, and hosts still take out what their probes see down.

@@ -254,11 +254,12 @@ extension Reconciler {
             self.writer = writer
             self.resignation = resignation
             hasHeld = true
+            sweep = BlobSweep()
             post.yield(.trouble(.election, nil))
             post.yield(
                 .leader(
                     .elected(
-                        epoch: writer.epoch, stored: stored.current, kept: host.current, store: stored.identity)))
+                        epoch: writer.epoch, stored: stored.current, kept: host.confirmed, store: stored.identity)))
             logger.info("leading", metadata: ["epoch": "\(writer.epoch)"])
             await withTaskGroup(of: Void.self) { group in
                 if let documents = ports.documents { group.addTask { await self.followAsLeader(documents) } }

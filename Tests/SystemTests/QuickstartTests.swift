@@ -125,19 +125,21 @@ private struct Readme {
     init() throws {
         let text = try String(contentsOfFile: "\(RepositoryRoot.path)/README.md", encoding: .utf8)
         var document: (name: String, lines: [Substring])?
+        var isFenced = false
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
             if line.hasPrefix("```") {
                 // The first of a name stands alone; later ones show what may be added.
                 if let document, documents[document.name] == nil {
                     documents[document.name] = document.lines.joined(separator: "\n") + "\n"
                 }
-                document = line == "```yaml" ? ("", []) : nil
+                isFenced.toggle()
+                document = isFenced && line == "```yaml" ? ("", []) : nil
             } else if document != nil {
                 if let path = line.split(separator: ":").first, line.hasPrefix("# /") {
                     document?.name = String(path.split(separator: "/").last ?? "")
                 }
                 document?.lines.append(line)
-            } else if line.hasPrefix("    ") {
+            } else if !isFenced, line.hasPrefix("    ") {
                 let command = line.dropFirst(4).replacing(#/ {2,}.*/#, with: "")
                 commands += command.components(separatedBy: " && ")
             }

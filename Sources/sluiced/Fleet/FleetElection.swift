@@ -15,6 +15,7 @@ struct FleetElection: LeaderElection {
         _ body: @escaping @Sendable (any FencedWriter) async -> Void
     ) async throws {
         try await election.lead(above: floor) { leadership in
+            try await generations.begin()
             await body(FleetWriter(leadership: leadership, generations: generations, store: store))
         }
     }

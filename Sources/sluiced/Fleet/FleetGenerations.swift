@@ -11,7 +11,7 @@ actor FleetGenerations: GenerationStore {
     private var latest: Publication?
     /// Services that were read or written, by their blob's digest; of the last two generations alone.
     private var services: [String: PlacedService] = [:]
-    /// Digests of blobs that are known to lie in this store.
+    /// Digests of blobs that are known to lie in this store, while this host leads.
     private var stored: (identity: StoreIdentity?, digests: Set<String>) = (nil, [])
 
     /// Requests at once. The store is one for the whole fleet.
@@ -87,7 +87,6 @@ actor FleetGenerations: GenerationStore {
         // What the last one had may be asked for again: a rollback, a canary.
         services = known.filter { named.contains($0.key) || before.contains($0.value.service.name) }
         if services.count > 4 * max(named.count, 256) { services = known.filter { named.contains($0.key) } }
-        stored.digests.formUnion(named)
         latest = publication
     }
 
@@ -98,6 +97,9 @@ actor FleetGenerations: GenerationStore {
     }
 
     // MARK: Writing
+
+    /// At the beginning of a tenure: what another leader deleted since is not taken for written.
+    func begin() async throws { stored.digests = try await store.blobs() }
 
     /// Writes the services' blobs that are not known to be there, and answers the manifest's bytes.
     func prepare(_ generation: Generation) async throws -> [UInt8] {

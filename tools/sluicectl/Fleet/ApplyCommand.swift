@@ -13,7 +13,8 @@ struct ApplyCommand: AsyncParsableCommand {
         commandName: "apply", abstract: "Put a services document into the store, for all hosts.",
         discussion: """
             It is checked here, checked again by the daemon, and then written in place of the one before. With --canary the \
-            named hosts alone get it first, until 'confirm' or 'rollback'; with --confirm-within it is rolled back by itself.
+            named hosts alone get it first, until 'confirm' or 'rollback'; unless confirmed it is rolled back by itself after \
+            --confirm-within, with --canary alone after ten minutes.
             """)
 
     @Argument(help: "The services document.", completion: .file())
@@ -35,6 +36,8 @@ struct ApplyCommand: AsyncParsableCommand {
             confirmWithin: try confirmWithin.map { try TimeSpan.required($0, of: "--confirm-within") })
         let client = try AdminClient(host: options)
         let answer = try await client.post("/v1/apply", request, as: ApplyAnswer.self)
+        let told = Set(document.warnings.map(\.description))
+        for warning in answer.warnings where !told.contains(warning) { Terminal.error(warning) }
         switch options.output {
         case .json: try printJSON(answer)
         case .table: Terminal.print(text(answer, request))
@@ -82,8 +85,8 @@ struct RollbackCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rollback", abstract: "End the change on its way, or desire again what an older generation did.",
         discussion: """
-            With a number, what was desired at that generation is applied again, as a new and higher one, with the instances \
-            of today: old lists of instances never come back.
+            Without a number the change on its way is ended. With one, what was desired at that generation is applied \
+            again, as a new and higher one, with the instances of today: old lists of instances never come back.
             """)
 
     @Argument(help: "A generation's number, as 'generation list' prints it.") var number: UInt64?
@@ -93,6 +96,7 @@ struct RollbackCommand: AsyncParsableCommand {
     func run() async throws {
         let client = try AdminClient(host: options)
         let answer = try await client.post("/v1/rollback", RollbackRequest(number: number), as: ApplyAnswer.self)
+        for warning in answer.warnings { Terminal.error(warning) }
         switch options.output {
         case .json: try printJSON(answer)
         case .table:
