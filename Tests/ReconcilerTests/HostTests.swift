@@ -8,8 +8,8 @@ import Testing
 /// Dialogues of events and actions.
 struct HostTests {
     /// A host that runs this publication since second 0.
-    private func running(_ publication: Publication) -> Host {
-        var host = Host()
+    private func running(_ publication: Publication, _ host: Host = Host()) -> Host {
+        var host = host
         _ = host.handle(.nextHops(hops(for: publication)), at: at(0))
         _ = host.handle(.offered(publication), at: at(0))
         _ = host.handle(.persisted(publication.mark), at: at(0))
@@ -228,6 +228,14 @@ struct HostTests {
             _ = host.handle(.applied(AppliedReport()), at: at(second))
         }
         #expect(text(host.handle(.tick, at: at(10))) == ["settle"])
+    }
+
+    @Test func `while an order keeps failing nothing wakes for a verification that is due`() throws {
+        var host = running(try publication("a, b"), Host(verifyInterval: .seconds(20)))
+        _ = host.handle(.disturbed, at: at(19))
+        let actions = host.handle(.applyFailed("no"), at: at(25))
+        let wakes = actions.compactMap { if case .wait(let uptime) = $0 { uptime } else { nil } }
+        #expect(!wakes.isEmpty && wakes.allSatisfy { $0 > .seconds(25) }, "\(text(actions))")
     }
 
     @Test func `what settled before a change says nothing after it`() throws {
