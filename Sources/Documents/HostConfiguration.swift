@@ -85,15 +85,8 @@ public struct Endpoint: Hashable, Sendable, CustomStringConvertible {
 
     /// Nil where the text is none, or its port 0.
     public init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":") else { return nil }
-        var host = text[..<colon]
-        let bracketed = host.first == "[" && host.last == "]"
-        if bracketed { host = host.dropFirst().dropLast() }
-        let digits = text[text.index(after: colon)...]
-        guard let address = IPAddress(String(host)), bracketed == host.contains(":"),
-            let port = UInt16(digits), port > 0, String(port) == digits
-        else { return nil }
-        self.init(address: address, port: port)
+        guard let place = HostPort(text), let address = IPAddress(place.host) else { return nil }
+        self.init(address: address, port: place.port)
     }
 
     public var description: String { address.isIPv4 ? "\(address):\(port)" : "[\(address)]:\(port)" }
