@@ -173,8 +173,8 @@ stale_leader() {
     await 30 find_leader "$stale" || { kill -CONT "$process"; fail_fleet "nobody leads while $stale sleeps"; }
     rm "$RUN/$stale/hold"
     await 30 grep -q answered "$RUN/proxy-$stale.log" || { kill -CONT "$process"; fail_fleet "etcd does not answer"; }
-    kill -CONT "$process"
     answer=$(grep answered "$RUN/proxy-$stale.log")
+    kill -CONT "$process"
     [[ $answer != *'"succeeded":true'* ]] || fail_fleet "etcd took what a stale leader sent"
     await 30 have web1 web2 -- "${EDGES[@]}" || fail_fleet "web3 is still on an edge after 30 s"
     agreed "${EDGES[@]}"
