@@ -56,23 +56,22 @@ struct {
 } ports SEC(".maps");
 
 #define CLOCK_JIFFIES_SHIFT 5	/* 32 ticks: 0.03 to 0.3 s */
+#define CLOCK_TICK_SHIFT 32
 
 /*
- * Reading even the coarse clock costs as much as all the rest of a packet, the tick counter nothing; so each CPU
- * keeps the second that it read, for a few ticks.
+ * Reading even the coarse clock costs as much as all the rest of a packet, the tick counter nothing; so whoever comes
+ * first keeps for all the second that it read, for a few ticks: in one word, so that both halves belong together.
  */
-static __always_inline __u32 clock_seconds(void)
+static __always_inline __u32 clock_seconds(struct control *control)
 {
-	struct cpu_state *state = element(&cpu_state, bpf_get_smp_processor_id());
-	__u64 jiffies = bpf_jiffies64() >> CLOCK_JIFFIES_SHIFT;
+	__u64 ticks = bpf_jiffies64() >> CLOCK_JIFFIES_SHIFT << CLOCK_TICK_SHIFT;
+	__u64 clock = READ_ONCE(control->clock);
 
-	if (state && likely(state->clock_jiffies == jiffies))
-		return state->clock_seconds;
-	if (!state)
-		return clock_ns() / NS_PER_SECOND;
-	state->clock_seconds = clock_ns() / NS_PER_SECOND;
-	state->clock_jiffies = jiffies;
-	return state->clock_seconds;
+	if (unlikely((clock ^ ticks) >> CLOCK_TICK_SHIFT)) {
+		clock = ticks | (__u32)(clock_ns() / NS_PER_SECOND);
+		WRITE_ONCE(control->clock, clock);
+	}
+	return clock;
 }
 
 #endif

@@ -158,7 +158,7 @@ static __always_inline verdict select(struct control *control, struct packet *pa
 	packet->reason = REASON_SETTLED + (packet->flags & PACKET_SYN);
 	packet->backend = word & SLOT_BACKEND_MASK;
 	if (FEATURE_TRACKING && unlikely(word & SLOT_UNSETTLED))
-		track(packet, vip, word, index);
+		track(control, packet, vip, word, index);
 
 	if (likely(!(packet->flags & PACKET_SPECIAL)))
 		return GO_ON;

@@ -26,16 +26,17 @@
  */
 static __always_inline __u32 is_negative(__u32 value)
 {
+	value >>= SIGN_SHIFT;
 	asm volatile("" : "+r"(value));
-	return value >> SIGN_SHIFT;
+	return value;
 }
 
 static __always_inline __u64 all_ones_if_zero(__u32 value)
 {
-	__u64 borrowed = (__u64)value - 1;
+	__s64 mask = ((__s64)value - 1) >> 63;
 
-	asm volatile("" : "+r"(borrowed));
-	return (__s64)borrowed >> 63;
+	asm volatile("" : "+r"(mask));
+	return mask;
 }
 
 static __always_inline __u64 record_of(__u64 flow, __u32 backend, __u32 now)
@@ -45,24 +46,28 @@ static __always_inline __u64 record_of(__u64 flow, __u32 backend, __u32 now)
 }
 
 /*
- * The record of a flow in a line, or 0; `way` is its place there. Most are found where they are looked for first, and
- * so by a guess: the processor goes on with the packet before the line's memory has come. Two CPUs that insert at the
- * same moment may leave two of one flow: always the same one counts, and the other ages.
+ * The record of a flow in a line, or 0; `place` is where it is. Nearly all are at one of the two places where they are
+ * looked for first, and so found by a guess: the processor goes on with the packet before the line's memory has come.
+ * Two CPUs that insert at the same moment may leave two of one flow: always the same one counts, and the other ages.
  */
-static __always_inline __u64 find_record(struct record_line *line, __u64 flow, __u32 *way)
+static __always_inline __u64 find_record(struct record_line *line, __u64 flow, __u64 *place)
 {
-	__u64 place = record_way_of(flow);
-	__u64 record = READ_ONCE(line->records[place]);
+	__u64 way = record_way_of(flow);
+	__u64 record = READ_ONCE(line->records[way]);
+	__u64 other = READ_ONCE(line->records[way ^ 1]);
+	__u64 is_other = ~all_ones_if_zero((__u32)record ^ (__u32)flow);
 
+	record ^= (record ^ other) & is_other;
+	way ^= is_other & 1;
 	if (unlikely((__u32)record != (__u32)flow)) {
 #pragma unroll
 		for (__u64 i = 0; i < RECORDS_PER_LINE; i++)
-			place += (i - place) & all_ones_if_zero((__u32)READ_ONCE(line->records[i]) ^ (__u32)flow);
-		place = within(place, RECORDS_PER_LINE - 1);
-		record = READ_ONCE(line->records[place]);
+			way += (i - way) & all_ones_if_zero((__u32)READ_ONCE(line->records[i]) ^ (__u32)flow);
+		way = within(way, RECORDS_PER_LINE - 1);
+		record = READ_ONCE(line->records[way]);
 		record &= all_ones_if_zero((__u32)record ^ (__u32)flow);
 	}
-	*way = place;
+	*place = way;
 	return record;
 }
 
@@ -145,6 +150,35 @@ __attribute__((noinline)) int insert_record(__u32 home, __u64 record, __u32 now)
 	return place < ESTABLISHED_PLACES;
 }
 
+/* A flow's record where it is at home, or where it has spilled to; `line` and `place` are where. */
+static __always_inline __u64 look_up(__u64 flow, __u32 home, struct record_line **line, __u64 *place)
+{
+	struct record_line *spill;
+	__u64 record = find_record(*line, flow, place);
+
+	if (likely(record) || likely(!has_spilled(home)))
+		return record;
+	spill = element(&records, record_spill_line(home, flow));
+	if (!spill)
+		return 0;
+	*line = spill;
+	return find_record(spill, flow, place);
+}
+
+/*
+ * Puts a record in the place of the one that its flow has. A function of its own, as `insert_record`: it is called once
+ * in eight seconds of a flow, and what it would have to keep at hand costs all packets between.
+ */
+__attribute__((noinline)) int replace_record(__u32 home, __u64 record)
+{
+	struct record_line *line = element(&records, home);
+	__u64 place;
+
+	if (line && look_up(record, home, &line, &place))
+		WRITE_ONCE(line->records[within(place, RECORDS_PER_LINE - 1)], record);
+	return 0;
+}
+
 /* What a record says: 0 if it is void by age or by its backend's drain deadline, or the id is another's now. */
 static __always_inline struct backend *recorded_backend(const struct packet *packet, __u64 record, __u32 now,
 							__u32 flow_idle)
@@ -159,25 +193,45 @@ static __always_inline struct backend *recorded_backend(const struct packet *pac
 	return backend;
 }
 
-static __always_inline void explain_track(const struct packet *packet, __u64 record, const struct line_times *times)
+static __always_inline void explain_track(const struct packet *packet, __u64 record, __u32 index)
 {
 	struct explanation *explanation = explaining(packet);
+	struct line_times *times;
 
 	if (!explanation)
+		return;
+	times = element(&line_times, index);
+	if (!times)
 		return;
 	explanation->record = record;
 	explanation->used = times->used;
 	explanation->changed = times->changed;
 }
 
+/* Whether a slot of the line changed at most `idle` seconds ago; the coarse clock may lag behind the writer's. */
+static __always_inline int was_changed_within(__u32 index, __u32 idle, __u32 now)
+{
+	struct line_times *times = element(&line_times, index);
+
+	return times && (__s32)(now - times->changed) < (__s32)idle;
+}
+
+/* That a packet goes elsewhere than to the current backend. Forwards only: CPUs whose clocks differ take no turns. */
+static __always_inline void mark_used(__u32 index, __u32 now)
+{
+	struct line_times *times = element(&line_times, index);
+
+	if (times && (__s32)(now - times->used) > 0)
+		WRITE_ONCE(times->used, now);
+}
+
 /* Rules 4 to 8: sets the packet's backend and reason, and answers the record to keep, or 0. */
 static __always_inline __u64 follow_rules(struct packet *packet, __u32 word, __u64 record,
-					  const struct backend *backend, const struct line_times *times,
-					  const struct service *service, __u32 now)
+					  const struct backend *backend, __u32 index, const struct service *service,
+					  __u32 now)
 {
 	__u32 previous = word >> SLOT_PREVIOUS_SHIFT & SLOT_BACKEND_MASK;
 	__u32 current = word & SLOT_BACKEND_MASK;
-	__s32 since_change = now - times->changed;	/* the coarse clock may lag behind the writer's */
 	enum reason reason = REASON_RECORDED;
 	__u64 keep = 0;
 
@@ -200,7 +254,7 @@ static __always_inline __u64 follow_rules(struct packet *packet, __u32 word, __u
 		reason = REASON_CURRENT;
 		if (current == previous)
 			goto done;
-		if (previous && since_change < (__s32)service->udp_idle) {
+		if (previous && was_changed_within(index, service->udp_idle, now)) {
 			reason = REASON_PREVIOUS;
 			current = previous;
 		}
@@ -212,52 +266,37 @@ done:
 	return keep;
 }
 
-/* A flow's record where it is at home, or where it has spilled to; `line` and `way` are its place. */
-static __always_inline __u64 look_up(__u64 flow, __u32 home, struct record_line **line, __u32 *way)
-{
-	struct record_line *spill;
-	__u64 record = find_record(*line, flow, way);
-
-	if (likely(record) || likely(!has_spilled(home)))
-		return record;
-	spill = element(&records, record_spill_line(home, flow));
-	if (!spill)
-		return 0;
-	*line = spill;
-	return find_record(spill, flow, way);
-}
-
-static __always_inline void track(struct packet *packet, const struct vip *vip, __u32 word, __u32 index)
+static __always_inline void track(struct control *control, struct packet *packet, const struct vip *vip, __u32 word,
+				  __u32 index)
 {
 	__u32 home = record_line_of(packet->flow);
 	struct record_line *line = element(&records, home);
 	struct service *service = element(&services, packet->service);
-	struct line_times *times = element(&line_times, index);
 	__u64 record, keep;
 	struct backend *backend;
-	__u32 now, way;
+	__u64 place;
+	__u32 now;
 
-	if (!line || !service || !times)
+	if (!line || !service)
 		return;
 	if (vip->flags & VIP_STATELESS && packet->protocol == IPPROTO_UDP) {
 		packet->reason = REASON_CURRENT;
 		return;
 	}
-	now = clock_seconds();
-	record = look_up(packet->flow, home, &line, &way);
+	now = clock_seconds(control);
+	record = look_up(packet->flow, home, &line, &place);
 	backend = recorded_backend(packet, record, now, service->flow_idle);
-	keep = follow_rules(packet, word, record, backend, times, service, now);
-	explain_track(packet, record, times);
+	keep = follow_rules(packet, word, record, backend, index, service, now);
+	explain_track(packet, record, index);
 	if (packet->flags & (PACKET_RELAYED | PACKET_DRY))
 		return;
 
-	/* Forwards only: two CPUs whose clocks differ would otherwise take turns. */
-	if (packet->backend != (word & SLOT_BACKEND_MASK) && (__s32)(now - times->used) > 0)
-		WRITE_ONCE(times->used, now);
+	if (packet->backend != (word & SLOT_BACKEND_MASK))
+		mark_used(index, now);
 	if (!keep || keep == record)
 		return;
 	if (record)
-		WRITE_ONCE(line->records[within(way, RECORDS_PER_LINE - 1)], keep);
+		replace_record(home, keep);
 	else if (insert_record(home, keep, now))
 		count_reason(bpf_get_smp_processor_id(), packet->service, REASON_RECORD_EVICTED, packet->bytes);
 }

@@ -21,8 +21,12 @@ static __always_inline void count_reason(__u32 cpu, __u32 service, __u32 reason,
 /* Whether one more of `limit` a second is left; `second` and `spent` belong to this CPU. */
 static __always_inline int spend(__u64 *second, __u32 *spent, __u32 limit)
 {
-	__u64 now = clock_seconds();
+	struct control *state = element(&control, 0);
+	__u64 now;
 
+	if (!state)
+		return 0;
+	now = clock_seconds(state);
 	if (*second != now) {
 		*second = now;
 		*spent = 0;

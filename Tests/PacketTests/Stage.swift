@@ -204,11 +204,10 @@ extension Stage {
     }
 
     /// Everything that packets may change in mapped memory, as it is now: counters, records, lines' times, samples, rates.
-    /// The clock that each CPU keeps is no trace.
+    /// The clock that the programs keep, in the control element, is no trace.
     func traces() -> Traces {
-        let rates = MemoryLayout<cpu_state>.offset(of: \.clock_jiffies) ?? 0
         let perCPU = (0..<states.count).map { cpu in
-            (MAP_CPU_STATE, UnsafeRawBufferPointer(start: states.base + cpu * states.stride, count: rates))
+            (MAP_CPU_STATE, UnsafeRawBufferPointer(start: states.base + cpu * states.stride, count: states.stride))
         }
         return Traces(
             [

@@ -12,7 +12,7 @@
 
 #include <linux/types.h>
 
-#define LAYOUT_VERSION 2
+#define LAYOUT_VERSION 3
 
 /* ---- Limits ---------------------------------------------------------------------------------------------------- */
 
@@ -121,6 +121,7 @@ struct control {
 	__u32 flow_idle;	/* the longest of all services */
 	__u32 reserved2;
 	struct interface interfaces[INTERFACES_MAX];
+	__u64 clock;		/* the programs': the tick at which the clock was read, and the second, low half */
 };
 
 /* ---- VIPs ------------------------------------------------------------------------------------------------------ */
@@ -373,9 +374,7 @@ struct cpu_state {
 	__u32 icmp_spent;
 	__u32 event_spent;
 	__u64 events;		/* written so far; the next goes to this modulo EVENTS_PER_CPU */
-	__u64 clock_jiffies;	/* when `clock_seconds` was read, by the kernel's tick counter */
-	__u64 clock_seconds;
-	__u64 reserved[2];
+	__u64 reserved[4];
 };
 
 /* A sampled drop. */
