@@ -38,10 +38,7 @@ extension Leader {
         watch?.look(at: register, running)
         switch running.state {
         case .canary: return canaryAction(running, in: epoch, at: now)
-        case .confirmed:
-            if let action = adopt(running) { return action }
-            let isAdopted = desiredDigest == running.to
-            return carryOut(running, (isAdopted ? rollout.wish : proposed) ?? desired, in: epoch, at: now)
+        case .confirmed: return confirmedAction(running, in: epoch, at: now)
         case .rolledBack: return carryOut(running, proposed ?? desired, in: epoch, at: now)
         }
     }
@@ -107,6 +104,18 @@ extension Leader {
 
     // MARK: - When somebody has
 
+    private mutating func confirmedAction(_ running: Rollout, in epoch: UInt64, at now: Moment) -> Action? {
+        guard desiredDigest == running.from || desiredDigest == running.to else {
+            // Somebody has applied something else meanwhile.
+            return carryOut(running, proposed ?? desired, in: epoch, at: now)
+        }
+        // What cannot be read is neither dropped nor replaced: both lines go on as they are, and `RolloutView.trouble`
+        // says so.
+        guard let wish = [rollout.wish, proposed, desired].compactMap(\.self).first(where: { $0.digest == running.to })
+        else { return nil }
+        return adopt(wish, of: running) ?? carryOut(running, wish, in: epoch, at: now)
+    }
+
     /// One generation for all hosts, above what any of them has; then the rollout is over.
     private mutating func carryOut(_ running: Rollout, _ wish: Wish?, in epoch: UInt64, at now: Moment) -> Action? {
         do {
@@ -126,11 +135,9 @@ extension Leader {
         return finish(running, with: previous.mark)
     }
 
-    /// What was confirmed is what the fleet desires, unless somebody has applied something else meanwhile.
-    private mutating func adopt(_ running: Rollout) -> Action? {
-        guard let wish = rollout.wish, let document = wish.document,
-            desiredDigest == running.from, desiredDigest != running.to
-        else { return nil }
+    /// What was confirmed is what the fleet desires.
+    private mutating func adopt(_ wish: Wish, of running: Rollout) -> Action? {
+        guard let document = wish.document, desiredDigest != running.to else { return nil }
         desired = wish
         proposed = nil
         return .write(document.bytes, to: .desired, expecting: running.from.map { .digest($0) } ?? .nothing)

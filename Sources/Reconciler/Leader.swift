@@ -106,6 +106,15 @@ public struct Leader: Sendable {
             self.problem = problem
             self.canary = canary
         }
+
+        /// What keeps it from going on until a person does something, in a line with the command; nil where nothing does.
+        public var trouble: String? {
+            guard let problem, let rollout = document.rollout, rollout.state == .confirmed, !rollout.isOver else {
+                return nil
+            }
+            return "rollout \(rollout.id) was confirmed and waits, as its document cannot be read: \(problem); "
+                + "to give it up: sluicectl rollback"
+        }
     }
 
     /// At most one generation in this time, over time: one that takes backends away may come before its turn, and the

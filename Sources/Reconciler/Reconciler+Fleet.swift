@@ -42,7 +42,15 @@ extension Reconciler {
     /// All that a leader must know before it begins.
     func learn() async throws {
         guard let documents = ports.documents else { return }
-        for scope in FleetScope.allCases { try await learn(scope, try await documents.all(scope)) }
+        for scope in FleetScope.allCases {
+            let found = try await documents.all(scope)
+            do {
+                try await learn(scope, found)
+            } catch let trouble as UnreadableRollout {
+                // No reason not to lead.
+                note(.rollout, "\(trouble)")
+            }
+        }
         let found = try await documents.read(.history)
         do {
             let history = try found.map { try HistoryDocument(bytes: $0.bytes) }
@@ -62,7 +70,7 @@ extension Reconciler {
         while !Task.isCancelled {
             do {
                 try await learn(scope, found)
-                if scope == .rollout || scope == .desired { note(trouble, nil) }
+                if scope == .desired { note(trouble, nil) }
                 return
             } catch is CanonicalError {
                 return
@@ -152,6 +160,7 @@ extension Reconciler {
         guard let found, let documents = ports.documents, let fleet else {
             post.yield(.leader(.rollout(Leader.RolloutView())))
             post.yield(.host(.rollout(nil)))
+            note(.rollout, nil)
             return
         }
         let document: RolloutDocument
@@ -169,6 +178,7 @@ extension Reconciler {
         guard let rollout = document.rollout else {
             post.yield(.leader(.rollout(view)))
             post.yield(.host(.rollout(nil)))
+            note(.rollout, nil)
             return
         }
         if !rollout.isOver {
@@ -189,6 +199,9 @@ extension Reconciler {
         post.yield(.leader(.rollout(view)))
         post.yield(
             .host(.rollout(HostRollout(rollout, on: fleet.host, canary: view.canary, identity: identity))))
+        // Told, and looked at again: what is missing may come back.
+        if let trouble = view.trouble { throw UnreadableRollout(description: trouble) }
+        note(.rollout, nil)
     }
 
     /// Only a leader reads the catalog.
@@ -267,6 +280,11 @@ extension Reconciler {
             }
         }
     }
+}
+
+/// A rollout that waits for a person, as a sentence with the command.
+struct UnreadableRollout: Error, CustomStringConvertible {
+    let description: String
 }
 
 /// Something that a document names is not in the store.

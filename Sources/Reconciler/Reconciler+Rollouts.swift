@@ -203,13 +203,20 @@ extension Reconciler {
     private func decide(_ state: Rollout.State, _ reason: String) async throws -> String {
         var id = ""
         try await change { document in
-            guard var rollout = document.rollout, rollout.state == .canary else { throw FleetRefusal.noRollout }
+            guard var rollout = document.rollout,
+                rollout.state == .canary || state == .rolledBack && isStuck(rollout)
+            else { throw FleetRefusal.noRollout }
             rollout.state = state
             rollout.reason = reason
             id = rollout.id
             document.rollout = rollout
         }
         return id
+    }
+
+    /// Confirmed, and what was confirmed cannot be read here: nobody carries it out.
+    private func isStuck(_ rollout: Rollout) -> Bool {
+        leader.rollout.trouble != nil && leader.rollout.document.rollout?.id == rollout.id
     }
 
     /// The leader writes it too, every few seconds: a decision is made on what is there then, again where that changed.

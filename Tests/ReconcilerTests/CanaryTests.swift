@@ -174,4 +174,41 @@ struct CanaryTests {
         #expect(fleet.store.rollout?.reason?.contains("weight is 0") == true)
         #expect(fleet.store.rollout?.isOver == true)
     }
+
+    @Test func `confirmed, and its document is missing: both lines stay until it is there`() throws {
+        let fleet = canary()
+        let to = try #require(fleet.store.rollout?.to)
+        let bytes = fleet.store.blobs.removeValue(forKey: to)
+        fleet.decide(.confirmed)
+        fleet.run(.seconds(60))
+        #expect(texts(fleet) == ["a, b, c", "a, b", "a, b"])
+        #expect(fleet.store.rollout?.isOver == false)
+        #expect(fleet.leader?.leader.rollout.trouble?.contains("sluicectl rollback") == true)
+        fleet.store.blobs[to] = bytes
+        try #require(fleet.leader).kill()
+        fleet.run(.seconds(30))
+        #expect(fleet.store.current.map { text($0.generation).hasSuffix("web: a, b, c") } == true)
+        #expect(fleet.store.rollout?.isOver == true)
+        #expect(fleet.faults() == [])
+    }
+
+    @Test func `a confirmed document that the next leader cannot read is not dropped by it`() throws {
+        let fleet = canary()
+        let to = try #require(fleet.store.rollout?.to)
+        try #require(fleet.leader).kill()
+        let removed = fleet.store.blobs.removeValue(forKey: to)
+        let bytes = try #require(removed)
+        fleet.decide(.confirmed)
+        fleet.store.documents[.desired] = StoredDocument(bytes: bytes, digest: to)
+        for host in fleet.hosts { host.cannotRead = [to] }
+        fleet.run(.seconds(30))
+        #expect(fleet.leader != nil)
+        #expect(fleet.store.rollout?.isOver == false)
+        #expect(fleet.store.current.map { text($0.generation).hasSuffix("web: a, b") } == true)
+        for host in fleet.hosts { host.cannotRead = [] }
+        try #require(fleet.leader).kill()
+        for host in fleet.hosts where !host.isAlive { host.start(at: fleet.now) }
+        #expect(fleet.agree(within: .seconds(60)))
+        #expect(fleet.text("two") == "a, b, c")
+    }
 }

@@ -32,6 +32,9 @@ final class ModelHost {
     /// The highest schema of generations that it reads.
     var generations = Int64(Generation.schema)
 
+    /// Digests of desired documents that its version does not understand.
+    var cannotRead: Set<String> = []
+
     var isAlive = true
     var isPaused = false
     var isCut = false
@@ -109,12 +112,16 @@ final class ModelHost {
         _ document: RolloutDocument, _ digest: String?, _ canary: Publication?, _ store: ModelStore
     ) -> Leader.RolloutView {
         let wish = document.rollout.flatMap { running in
-            store.blobs[running.to].map { ModelHost.wish(StoredDocument(bytes: $0, digest: running.to)) }
+            store.blobs[running.to].flatMap { self.wish(StoredDocument(bytes: $0, digest: running.to)) }
         }
-        return .init(document: document, digest: digest, wish: wish, canary: canary)
+        let isMissing = document.rollout.map { !$0.isOver } ?? false && wish == nil
+        return .init(
+            document: document, digest: digest, wish: wish, problem: isMissing ? "its blob is missing" : nil,
+            canary: canary)
     }
 
-    private static func wish(_ stored: StoredDocument) -> Leader.Wish {
+    private func wish(_ stored: StoredDocument) -> Leader.Wish? {
+        guard !cannotRead.contains(stored.digest) else { return nil }
         do {
             let document = try DesiredDocument(bytes: stored.bytes)
             return .init(state: try fleetDocument(document.document), document: document, digest: stored.digest)
@@ -126,7 +133,7 @@ final class ModelHost {
     private func learn(_ store: ModelStore, at now: Moment) {
         let desired = store.documents[.desired]
         if desired?.digest != leader.desiredDigest || leader.overtaken.contains(.desired) {
-            hand(.applied(.init(digest: desired?.digest, wish: desired.map(Self.wish))), at: now)
+            hand(.applied(.init(digest: desired?.digest, wish: desired.flatMap { wish($0) })), at: now)
         }
         let digests = store.documents.mapValues(\.digest)
         guard digests != knownDigests else { return }
