@@ -11,17 +11,16 @@ extension Leader {
             problem = "steps down: \(challenge)"
             return .stand
         }
-        guard backOff.allows(at: now.uptime) else { return .wait(until: backOff.notBefore) }
-        if let action = nextAction(in: epoch, at: now) {
+        if backOff.allows(at: now.uptime), let action = nextAction(in: epoch, at: now) {
             isBusy = true
             return action
         }
+        if let action = nextChore(in: epoch, at: now) { return action }
+        guard backOff.allows(at: now.uptime) else { return .wait(until: backOff.notBefore) }
         return .wait(until: nextWake(after: now))
     }
 
     private mutating func nextAction(in epoch: UInt64, at now: Moment) -> Action? {
-        if let action = expire(at: now) ?? record(in: epoch, at: now) { return action }
-        if !unnamed.isEmpty { return .deleteBlobs(unnamed) }
         guard rollout.document.frozen == nil else { return nil }
         if let action = rolloutAction(in: epoch, at: now) { return action }
         guard let generation = candidate(in: epoch, at: now), mayPublish(generation, at: now) else { return nil }
@@ -46,6 +45,7 @@ extension Leader {
 
     /// One at a time and a second, but what takes backends away may borrow the turn of the next.
     private func mayPublish(_ generation: Generation, at now: Moment) -> Bool {
+        guard !isDeleting(from: generation) else { return false }
         guard let nextPublish, now.uptime < nextPublish else { return true }
         return now.uptime + Self.pace >= nextPublish && generation.takesAway(from: previous?.generation)
     }
@@ -72,7 +72,7 @@ extension Leader {
         }
     }
 
-    private mutating func generation(
+    mutating func generation(
         of wish: Wish, in epoch: UInt64, at now: Moment
     ) throws(ValidationError) -> Generation? {
         let resolution = resolve(wish, after: previous, at: now)
@@ -135,38 +135,10 @@ extension Leader {
         _ = try following(resolution, in: epoch ?? 0, at: now)
     }
 
-    // MARK: - Documents
-
-    /// An exception whose time is over is removed; it has no effect any more anyhow.
-    private func expire(at now: Moment) -> Action? {
-        let over = exceptions.filter { id, one in
-            isOpen(.override(id)) && (one.override.expiry.map { $0 <= now.utc } ?? false)
-        }
-        guard let first = over.min(by: { $0.key < $1.key }) else { return nil }
-        return .write(nil, to: .override(first.key), expecting: .digest(first.value.digest))
-    }
-
-    /// Which document made the generation that is published.
-    private mutating func record(in epoch: UInt64, at now: Moment) -> Action? {
-        guard let (known, digest) = history, isOpen(.history), let previous, previous.mark.epoch == epoch,
-            stored == previous.mark, proposed == nil, let desired, let wished = desired.digest,
-            let applied = desired.document, known.entries.last?.desired != wished
-        else { return nil }
-        // A document that waits for its turn to be published has made nothing yet.
-        do { guard try generation(of: desired, in: epoch, at: now) == nil else { return nil } } catch { return nil }
-        var document = known
-        document.note(
-            .init(
-                number: previous.mark.number, desired: wished, version: applied.version, author: applied.author,
-                at: applied.at))
-        history = (document, digest)
-        return .write(document.bytes, to: .history, expecting: digest.map { .digest($0) } ?? .nothing)
-    }
-
     // MARK: - Time
 
     private func nextWake(after now: Moment) -> Duration {
-        [deadline(after: now), rolloutWake(after: now), pacedWake(after: now)].compactMap(\.self).min()
+        [deadline(after: now), rolloutWake(after: now), pacedWake(after: now), chores.wake(after: now.uptime)].compactMap(\.self).min()
             ?? now.uptime + Self.longestWait
     }
 

@@ -54,7 +54,7 @@ extension Leader {
         }
         do {
             if let next = try canaryGeneration(in: epoch, at: now) {
-                guard nextKeep.map({ now.uptime >= $0 }) ?? true else { return nil }
+                guard nextKeep.map({ now.uptime >= $0 }) ?? true, !isDeleting(from: next) else { return nil }
                 nextKeep = now.uptime + Self.pace
                 return .keep(next)
             }
@@ -123,14 +123,15 @@ extension Leader {
             let next = try resolution.flatMap { resolution throws(ValidationError) in
                 try following(resolution, in: epoch, at: now, absorbing: true)
             }
-            if let next { return publish(next, at: now) }
+            if let next { return isDeleting(from: next) ? nil : publish(next, at: now) }
         } catch {
             // What cannot be must not keep the canary's hosts where they are.
             problem = "\(error)"
         }
         guard let previous else { return finish(running, with: nil) }
         if let canary = canaryLine?.mark ?? running.canary, !previous.mark.isAbove(canary) || stored != previous.mark {
-            return publish(again(previous, in: epoch), at: now)
+            let next = again(previous, in: epoch)
+            return isDeleting(from: next) ? nil : publish(next, at: now)
         }
         return finish(running, with: previous.mark)
     }

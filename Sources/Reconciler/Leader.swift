@@ -39,6 +39,8 @@ public struct Leader: Sendable {
         case refused(String)
         /// The write failed and changed nothing, or the store said so when it was read again.
         case failed(String)
+        /// A chore failed: see `Chore`.
+        case undone(String)
         /// The leadership is over, though no write was refused.
         case lost
         case tick
@@ -145,7 +147,7 @@ public struct Leader: Sendable {
     var overrides: [Override] = []
     var exceptions: [String: (override: Override, digest: String)] = [:]
     var catalog = Catalog()
-    var history: (document: HistoryDocument, digest: String?)?
+    var history: Record?
     var settled: (services: Set<String>, under: Mark)?
     var previous: Publication?
     var stored: Mark?
@@ -158,6 +160,11 @@ public struct Leader: Sendable {
     var writtenRollout: (document: RolloutDocument, over: String?)?
     /// To be removed.
     var unnamed: Set<String> = []
+    /// Being removed.
+    var deleting: Set<String> = []
+    var chores = Chores()
+    /// What it is writing as the history.
+    var written: HistoryDocument?
     /// What this leadership tried to publish since it last succeeded.
     var attempts: [Generation] = []
     /// The digests of what this leadership has published or kept, by number.
@@ -185,12 +192,11 @@ public struct Leader: Sendable {
         case .kept(let publication): kept(publication)
         case .wrote(let key, let document): wrote(key, document)
         case .overtaken(let key):
-            isBusy = false
+            if Chore(writing: key) == nil { isBusy = false } else { endChore { $0.dropped() } }
             overtaken.insert(key)
-        case .swept:
-            isBusy = false
-            unnamed = []
+        case .swept: endChore { $0.succeeded() }
         case .failed(let cause): failed(cause, at: now)
+        case .undone(let cause): endChore { $0.failed(cause, at: now.uptime) }
         case .settled(let services, let under): settled = (services, under)
         case .tick: break
         default: learn(event, at: now)
@@ -207,17 +213,22 @@ public struct Leader: Sendable {
         case .exceptions(let all):
             exceptions = all
             overrides = all.sorted { $0.key < $1.key }.map(\.value.override)
-            for key in all.keys { overtaken.remove(.override(key)) }
+            overtaken = overtaken.filter { if case .override = $0 { false } else { true } }
         case .catalog(let catalog): self.catalog = catalog
         case .reports(let reports): register.note(reports, at: now.uptime)
         case .reported(let report): register.note(own: report, at: now.uptime)
         case .rollout(let view): take(view, at: now)
         case .unnamed(let digests, let current, let canary):
             // What was published meanwhile may name them again.
-            unnamed = current == previous?.mark && canary == canaryLine?.mark && !isBusy ? digests : []
+            let isNow = current == previous?.mark && canary == canaryLine?.mark
+            unnamed = isNow && !isBusy && chores.current != .sweep ? digests : []
         case .history(let document, let digest):
             overtaken.remove(.history)
-            history = (document, digest)
+            if epoch == nil || history == nil {
+                history = Record(stored: document, digest: digest)
+            } else {
+                history?.read(document, digest: digest)
+            }
         default: break
         }
     }
@@ -239,9 +250,10 @@ extension Leader {
         self.epoch = epoch
         self.stored = stored?.mark
         ownDigests = [:]
-        (attempts, unnamed) = ([], [])
+        attempts = []
         overtaken = []
         isBusy = false
+        endChore { $0 = Chores() }
         watch = nil
         backOff.succeeded()
         // A store that was lost or put back in time is behind its own hosts: the higher one goes on.
@@ -275,23 +287,32 @@ extension Leader {
         stored = publication.mark
         ownDigests[publication.mark.number] = publication.digest
         backOff.succeeded()
+        unnamed = []
+        noteMade()
         if proposed == nil { problem = nil }
     }
 
     private mutating func kept(_ publication: Publication) {
         isBusy = false
         canaryLine = publication
+        unnamed = []
         ownDigests[publication.mark.number] = publication.digest
         backOff.succeeded()
     }
 
     private mutating func wrote(_ key: FleetKey, _ document: StoredDocument?) {
-        isBusy = false
-        backOff.succeeded()
+        if Chore(writing: key) == nil {
+            isBusy = false
+            backOff.succeeded()
+        }
         switch key {
         case .rollout: wroteRollout(document)
-        case .history: history?.digest = document?.digest
-        case .override(let id): exceptions[id] = nil
+        case .history:
+            if let written { history?.wrote(written, digest: document?.digest) }
+            endChore { $0.succeeded() }
+        case .override(let id):
+            exceptions[id] = nil
+            endChore { $0.succeeded() }
         case .desired:
             if desiredDigest == rollout.document.rollout?.from { desiredDigest = document?.digest }
         case .host: break

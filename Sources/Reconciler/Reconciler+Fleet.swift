@@ -51,6 +51,10 @@ extension Reconciler {
                 note(.rollout, "\(trouble)")
             }
         }
+        try await learnHistory(documents)
+    }
+
+    private func learnHistory(_ documents: any FleetDocuments) async throws {
         let found = try await documents.read(.history)
         do {
             let history = try found.map { try HistoryDocument(bytes: $0.bytes) }
@@ -82,22 +86,24 @@ extension Reconciler {
         }
     }
 
-    /// What somebody else has written.
+    /// What somebody else has written; tried until it is read, as the leader writes nothing there before.
     func relearn(_ key: FleetKey) async {
-        let scopes: [FleetScope: Trouble] = [.desired: .desired, .rollout: .rollout, .overrides: .overrides]
-        let scope: FleetScope? =
-            switch key {
-            case .desired: .desired
-            case .rollout: .rollout
-            case .override: .overrides
-            case .history, .host: nil
+        guard let documents = ports.documents else { return }
+        let epoch = leader.epoch
+        while !Task.isCancelled, leader.epoch == epoch, !leader.isOpen(key) {
+            do {
+                switch key {
+                case .desired: await learn(.desired, try await documents.all(.desired), in: documents, .desired)
+                case .rollout: await learn(.rollout, try await documents.all(.rollout), in: documents, .rollout)
+                case .override: await learn(.overrides, try await documents.all(.overrides), in: documents, .overrides)
+                case .history: try await learnHistory(documents)
+                case .host: break
+                }
+                return
+            } catch {
+                note(Trouble(key), "\(error)")
             }
-        guard let documents = ports.documents, let scope, let trouble = scopes[scope] else { return }
-        do {
-            await learn(scope, try await documents.all(scope), in: documents, trouble)
-        } catch {
-            // What follows it reads it when it can be reached again.
-            note(trouble, "\(error)")
+            await pause()
         }
     }
 
@@ -262,15 +268,7 @@ extension Reconciler {
                 guard leader.history != nil else { continue }
                 let (current, canary) = (leader.previous, leader.canaryLine)
                 guard try await ports.store.state().current?.mark == current?.mark else { continue }
-                var named = (current?.blobs ?? []).union(canary?.blobs ?? [])
-                named.formUnion(leader.history?.document.entries.map(\.desired) ?? [])
-                // Not in the history before it is published.
-                named.formUnion(
-                    [leader.desiredDigest, leader.desired?.digest, leader.proposed?.digest].compactMap(\.self))
-                if let rollout = leader.rollout.document.rollout {
-                    named.formUnion([rollout.to, rollout.from, rollout.canary?.digest].compactMap(\.self))
-                }
-                let over = sweep.unnamed(of: try await documents.blobs(), named: named, at: clock.now.uptime)
+                let over = sweep.unnamed(of: try await documents.blobs(), named: leader.named, at: clock.now.uptime)
                 if !over.isEmpty {
                     post.yield(.leader(.unnamed(over, current: current?.mark, canary: canary?.mark)))
                 }
@@ -279,6 +277,19 @@ extension Reconciler {
                 if !Task.isCancelled { note(.blobs, "\(error)") }
             }
         }
+    }
+}
+
+extension Reconciler.Trouble {
+    fileprivate init(_ key: FleetKey) {
+        self =
+            switch key {
+            case .desired: .desired
+            case .rollout: .rollout
+            case .override: .overrides
+            case .history: .history
+            case .host: .hosts
+            }
     }
 }
 

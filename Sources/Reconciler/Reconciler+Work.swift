@@ -6,14 +6,30 @@ import Storage
 
 // What the reconciler does for its machines.
 extension Reconciler {
-    func obey(_ action: Leader.Action) -> [Work] {
+    /// Tells the leader's machine, and asks it on until it waits: beside a publication it may have a chore.
+    func tell(_ event: Leader.Event, at now: Moment) -> [Work] {
+        var work: [Work] = []
+        var action = leader.handle(event, at: now)
+        while true {
+            work += obey(action)
+            switch action {
+            case .stand, .wait:
+                let problems = leader.chores.problems.sorted { $0.value < $1.value }.map(\.value)
+                note(.chores, problems.isEmpty ? nil : problems.joined(separator: "\n"))
+                return work
+            case .publish, .keep, .write, .deleteBlobs: action = leader.handle(.tick, at: now)
+            }
+        }
+    }
+
+    private func obey(_ action: Leader.Action) -> [Work] {
         switch action {
         case .publish(let generation, let predecessor):
             return lead { try await self.publish(generation, after: predecessor, by: $0) }
         case .keep(let generation):
             return lead { .kept(try await $0.keep(generation)) }
         case .write(let bytes, let key, let expected):
-            return lead { writer in
+            return lead(on: Chore(writing: key)) { writer in
                 switch try await writer.write(bytes, to: key, expecting: expected) {
                 case .accepted:
                     return .wrote(key, bytes.map { StoredDocument(bytes: $0, digest: Digest.sha256hex($0)) })
@@ -21,7 +37,7 @@ extension Reconciler {
                 }
             }
         case .deleteBlobs(let digests):
-            return lead { writer in
+            return lead(on: .sweep) { writer in
                 try await writer.deleteBlobs(digests)
                 return .swept
             }
@@ -70,7 +86,7 @@ extension Reconciler {
             case .remember(let down): work += remember(down)
             case .settle: work.append { await self.settle() }
             case .report(let services, let mark):
-                work += obey(leader.handle(.settled(services, under: mark), at: clock.now))
+                work += tell(.settled(services, under: mark), at: clock.now)
             case .wait(let uptime): work += wake(.host, at: uptime)
             }
         }
@@ -79,7 +95,9 @@ extension Reconciler {
 
     /// A leader's work with the store, and what became of it. Nothing where the leadership is over: its machine has been
     /// told, or will be.
-    private func lead(_ work: @escaping @Sendable (any FencedWriter) async throws -> Leader.Event) -> [Work] {
+    private func lead(
+        on chore: Chore? = nil, _ work: @escaping @Sendable (any FencedWriter) async throws -> Leader.Event
+    ) -> [Work] {
         guard let writer, writer.epoch == leader.epoch else { return [] }
         return [
             {
@@ -89,8 +107,8 @@ extension Reconciler {
                 } catch let refusal as PublishRefusal {
                     event = .refused("\(refusal)")
                 } catch {
-                    await self.failed(error)
-                    event = .failed("\(error)")
+                    if chore == nil { await self.failed(error) }
+                    event = chore == nil ? .failed("\(error)") : .undone("\(error)")
                 }
                 self.post.yield(.done(event, epoch: writer.epoch))
             }

@@ -51,7 +51,7 @@ public actor Reconciler {
     enum Trouble: Hashable, Comparable, Sendable {
         case restore, document, election, store, rollout, overrides, report, name, published, persisted, remember,
             record
-        case desired, hosts, history, blobs
+        case desired, hosts, history, blobs, chores
     }
 
     /// So long after a store or an election failed it is tried again.
@@ -145,7 +145,7 @@ public actor Reconciler {
         let now = clock.now
         switch input {
         case .leader(let event):
-            let work = obey(leader.handle(event, at: now))
+            let work = tell(event, at: now)
             await askCatalog()
             return work
         case .done(let event, let epoch):
@@ -154,7 +154,7 @@ public actor Reconciler {
                 if case .refused = event { leader.fenced += 1 }
                 return []
             }
-            let work = obey(leader.handle(event, at: now))
+            let work = tell(event, at: now)
             guard case .overtaken(let key) = event else { return work }
             // Looked at again at once: who wrote it may have been told of already.
             return work + [{ await self.relearn(key) }]

@@ -194,6 +194,10 @@ final class ModelHost {
         let document = store.rolloutDocument
         let canary = document.rollout?.canary.flatMap { store.kept[$0.digest] }
         hand(.rollout(view(document, store.documents[.rollout]?.digest, canary, store)), at: now)
+        learnHistory(store, at: now)
+    }
+
+    private func learnHistory(_ store: ModelStore, at now: Moment) {
         let history = store.documents[.history]
         do {
             let read = try history.map { try HistoryDocument(bytes: $0.bytes) } ?? HistoryDocument()
@@ -232,7 +236,7 @@ final class ModelHost {
         guard let outcome = work.outcome else {
             // A process that is stopped has sent it already; whether it arrives is up to the network.
             guard !isCut, store.identity != nil else {
-                if !isPaused { underWay[0].outcome = .failed("cannot be reached") }
+                if !isPaused { underWay[0].outcome = failure("cannot be reached", of: work) }
                 return
             }
             var outcome = perform(work, &store, now)
@@ -246,7 +250,9 @@ final class ModelHost {
         guard leader.epoch == work.epoch else { return }
         hand(outcome, at: now)
         // Looked at again at once: who wrote it may have been told of already.
-        if case .overtaken = outcome { (known.rollout, knownDigests) = (.none, [:]) }
+        guard case .overtaken(let key) = outcome else { return }
+        (known.rollout, knownDigests) = (.none, [:])
+        if key == .history { learnHistory(store, at: now) }
     }
 
     private func perform(_ work: Work, _ store: inout ModelStore, _ now: Moment) -> Leader.Event {
@@ -258,7 +264,15 @@ final class ModelHost {
             }
             return .published(found)
         } catch {
-            return .failed("\(error)")
+            return failure("\(error)", of: work)
+        }
+    }
+
+    private func failure(_ cause: String, of work: Work) -> Leader.Event {
+        switch work.action {
+        case .write(_, let key, _) where Chore(writing: key) != nil: .undone(cause)
+        case .deleteBlobs: .undone(cause)
+        default: .failed(cause)
         }
     }
 
@@ -269,13 +283,23 @@ final class ModelHost {
         {
             return .published(current)
         }
-        return .failed("no answer")
+        return failure("no answer", of: work)
     }
 
     // MARK: - What the machines ask for
 
     func hand(_ event: Leader.Event, at now: Moment) {
-        let action = leader.handle(event, at: now)
+        var action = leader.handle(event, at: now)
+        while true {
+            obey(action)
+            switch action {
+            case .stand, .wait: return
+            case .publish, .keep, .write, .deleteBlobs: action = leader.handle(.tick, at: now)
+            }
+        }
+    }
+
+    private func obey(_ action: Leader.Action) {
         guard let epoch = leader.epoch, let token else {
             if case .wait(let until) = action { wakes.leader = until }
             return
