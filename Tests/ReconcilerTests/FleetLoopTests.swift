@@ -89,7 +89,7 @@ import Testing
         try await run(clock: HostClock()) { running in
             _ = try await running.one.apply("a, b", by: "eve")
             await until(running.two, "a, b")
-            while await running.fleet.all(.hosts).count < 2 { await Task.yield() }
+            while try await running.fleet.all(.hosts).count < 2 { await Task.yield() }
             let begun = try await running.one.apply(
                 "a, b, c", by: "eve", canary: ["two"], confirmWithin: .seconds(10000))
             #expect(begun.rollout != nil)
@@ -106,6 +106,19 @@ import Testing
                 await until(running.one, "a, b, c draining")
             }
             await until(running.two) { $0.fleet?.runsCanary == nil && $0.fleet?.rollout?.isOver == true }
+        }
+    }
+
+    @Test func `what somebody else has written is read until that succeeds, and the rollout goes on`() async throws {
+        try await run(clock: HostClock()) { running in
+            _ = try await running.one.apply("a, b", by: "eve")
+            await until(running.two, "a, b")
+            _ = try await running.one.apply("a, b, c", by: "eve", confirmWithin: .seconds(10000))
+            await until(running.two, "a, b, c")
+            await running.fleet.contest(.desired, failing: .desired)
+            try await running.one.confirm(by: "eve")
+            await until(running.one) { $0.fleet?.rollout?.isOver == true }
+            await until(running.two, "a, b, c")
         }
     }
 

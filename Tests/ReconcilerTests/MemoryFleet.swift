@@ -8,6 +8,9 @@ import Storage
 /// A fleet's store behind the reconciler's ports, in this process: one lock, which is free or somebody's.
 actor MemoryFleet: GenerationStore, LeaderElection, FleetDocuments {
     private(set) var store = ModelStore()
+    /// Which write of a leader finds that somebody else has written, once, and which read fails after it, once.
+    private var contested: (write: FleetKey, read: FleetScope)?
+    private var failing: FleetScope?
     private var holder: String?
     private var waiters: [UInt64: AsyncStream<Void>.Continuation] = [:]
     private var next: UInt64 = 0
@@ -71,7 +74,8 @@ actor MemoryFleet: GenerationStore, LeaderElection, FleetDocuments {
         func write(
             _ bytes: [UInt8]?, to key: FleetKey, expecting: ExpectedDocument
         ) async throws -> DocumentWrite {
-            try await fleet.change { try $0.write(bytes, to: key, expecting: expecting, as: (token, epoch)) }
+            if await fleet.isContested(key) { return .conflict(found: await fleet.read(key)) }
+            return try await fleet.change { try $0.write(bytes, to: key, expecting: expecting, as: (token, epoch)) }
         }
 
         func deleteBlobs(_ digests: Set<String>) async throws {
@@ -88,7 +92,26 @@ actor MemoryFleet: GenerationStore, LeaderElection, FleetDocuments {
 
     func read(_ key: FleetKey) -> StoredDocument? { store.documents[key] }
 
-    func all(_ scope: FleetScope) -> [FleetKey: StoredDocument] {
+    func contest(_ key: FleetKey, failing scope: FleetScope) { contested = (key, scope) }
+
+    private func isContested(_ key: FleetKey) -> Bool {
+        guard let contested, contested.write == key else { return false }
+        (self.contested, failing) = (nil, contested.read)
+        return true
+    }
+
+    /// A read that does not come to an answer.
+    struct Unreachable: Error {}
+
+    func all(_ scope: FleetScope) throws -> [FleetKey: StoredDocument] {
+        if failing == scope {
+            failing = nil
+            throw Unreachable()
+        }
+        return documents(scope)
+    }
+
+    private func documents(_ scope: FleetScope) -> [FleetKey: StoredDocument] {
         store.documents.filter { key, _ in
             switch (scope, key) {
             case (.desired, .desired), (.rollout, .rollout), (.overrides, .override), (.hosts, .host): true
@@ -103,7 +126,7 @@ actor MemoryFleet: GenerationStore, LeaderElection, FleetDocuments {
         var last: [FleetKey: StoredDocument]?
         while true {
             let change = subscribe()
-            let found = all(scope)
+            let found = documents(scope)
             if found != last { await body(found) }
             last = found
             await wait(for: change)
