@@ -32,7 +32,9 @@ struct CanaryWatch: Sendable {
             baseline[host] = (row.report.drops, row.movedAt)
         }
         // A leader that comes later measures from when it came.
-        for (host, row) in register.rows where rollout.includes(host) && baseline[host] == nil {
+        // So does one whose counters could not be read before.
+        for (host, row) in register.rows
+        where rollout.includes(host) && baseline[host]?.drops.isEmpty ?? true && !row.report.drops.isEmpty {
             baseline[host] = (row.report.drops, row.movedAt)
         }
     }

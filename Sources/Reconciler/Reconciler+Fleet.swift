@@ -225,12 +225,17 @@ extension Reconciler {
         var beat: UInt64 = 0
         var known: String?
         var contested: Duration?
+        var drops: [String: UInt64] = [:]
         while !Task.isCancelled {
             var report = host.report(of: fleet.host, instance: instance, drops: [:])
             let now = clock.now.uptime
             if pace.isDue(report, at: now) {
+                do { (drops, _) = (try await ports.applier.drops(), note(.counters, nil)) } catch {
+                    // Silence would say that the host is gone.
+                    note(.counters, "read the counters of drops: \(error)")
+                }
+                report.drops = drops
                 do {
-                    report.drops = try await ports.applier.drops()
                     beat += 1
                     report.beat = beat
                     let expected = known.map { ExpectedDocument.digest($0) } ?? .anything

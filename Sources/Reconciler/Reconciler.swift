@@ -51,7 +51,7 @@ public actor Reconciler {
     enum Trouble: Hashable, Comparable, Sendable {
         case restore, document, election, store, rollout, overrides, report, name, published, persisted, remember,
             record
-        case desired, hosts, history, blobs, chores
+        case desired, hosts, history, blobs, chores, counters
     }
 
     /// So long after a store or an election failed it is tried again.

@@ -24,11 +24,12 @@ import Testing
     /// - Parameter clock: a quick one makes a busy machine look like hosts that are silent.
     private func run(
         named names: [String] = ["one", "two"], clock: HostClock = HostClock(QuickClock(), utc: { 5000 }),
-        _ body: (Running) async throws -> Void
+        counting: Bool = true, _ body: (Running) async throws -> Void
     ) async throws {
         let fleet = MemoryFleet()
         let hosts = try names.enumerated().map { index, name in
             let surroundings = Surroundings()
+            surroundings.cannotCount.store(!counting, ordering: .relaxed)
             return Reconciler(
                 ports: Reconciler.Ports(
                     store: fleet, election: fleet, documents: fleet, health: surroundings, nextHops: surroundings,
@@ -165,6 +166,13 @@ import Testing
             await until(running.two) { $0.drains == [drain] }
             try await running.two.enable(BackendName(service: "web", backend: "b"))
             await until(running.one, "a, b, c")
+        }
+    }
+
+    @Test func `a host whose counters cannot be read reports all the same, and says so`() async throws {
+        try await run(counting: false) { running in
+            while try await running.fleet.all(.hosts).count < 2 { await Task.yield() }
+            await until(running.one) { $0.problems.contains { $0.hasPrefix("read the counters of drops: ") } }
         }
     }
 

@@ -11,6 +11,7 @@ final class Surroundings: HealthSource, NextHopSource, Applier {
     let down: AsyncStream<Set<BackendName>>.Continuation
     let nextHops: AsyncStream<[IPAddress: NextHop]>
     let isSettled = Atomic<Bool>(false)
+    let cannotCount = Atomic<Bool>(false)
     private let hops: AsyncStream<[IPAddress: NextHop]>.Continuation
     private let orders: AsyncStream<Order>
     private let order: AsyncStream<Order>.Continuation
@@ -37,6 +38,13 @@ final class Surroundings: HealthSource, NextHopSource, Applier {
 
     func settle(at uptime: Duration) async throws -> Set<String> {
         isSettled.load(ordering: .relaxed) ? ["web"] : []
+    }
+
+    struct NoCounters: Error {}
+
+    func drops() async throws -> [String: UInt64] {
+        if cannotCount.load(ordering: .relaxed) { throw NoCounters() }
+        return [:]
     }
 
     /// The next order that is as it should be.
