@@ -26,7 +26,8 @@ public struct Unconfirmed: Hashable, Sendable {
     public var rollout: String
     /// Seconds that were left to confirm it.
     public var remaining: Int64
-    /// What ran before, which this host goes back to; nil where nothing did.
+    /// What ran before, which this host goes back to: `Publication.nothing` where nothing did; nil where it is lost, and
+    /// then this host stays where it is.
     public var fallback: Publication?
 
     public init(rollout: String, remaining: Int64, fallback: Publication?) {
@@ -42,7 +43,10 @@ extension Host {
         rollout = .some(seen)
         if let seen, seen.rollout.id == unconfirmed?.rollout {
             switch seen.rollout.state {
-            case .canary, .rolledBack: setDeadline(seen.rollout.remaining, at: now)
+            case .canary, .rolledBack:
+                // Only a leader that counts puts it off: what is read again after a cut says nothing new.
+                let isLess = unconfirmed.map { seen.rollout.remaining < $0.remaining } ?? true
+                if deadline == nil || isLess { setDeadline(seen.rollout.remaining, at: now) }
             case .confirmed: deadline = nil
             }
         }
@@ -122,7 +126,7 @@ extension Host {
         let isSame = unconfirmed?.rollout == seen.rollout.id
         return Unconfirmed(
             rollout: seen.rollout.id, remaining: seen.rollout.remaining,
-            fallback: isSame ? unconfirmed?.fallback : current)
+            fallback: isSame ? unconfirmed?.fallback : current ?? .nothing)
     }
 
     /// A publication is on disk and about to run.
@@ -140,18 +144,28 @@ extension Host {
     /// Nobody said in time how the canary ended, or the store cannot be reached: back to what was confirmed, without
     /// lowering the high-water mark.
     mutating func goBack(at now: Moment) -> [Action] {
-        guard let deadline, now.uptime >= deadline, let leaving = unconfirmed, let highWater else { return [] }
+        // What is on its way to the disk may be the verdict, and would else come after the recall there.
+        guard let deadline, now.uptime >= deadline, persisting == nil, let leaving = unconfirmed, let highWater
+        else { return [] }
         self.deadline = nil
         unconfirmed = nil
         abandoned = leaving.rollout
-        guard let fallback = leaving.fallback else { return [] }
-        held = (fallback, now.uptime + Self.patience)
-        newest = nil
-        return [.recall(fallback, keeping: highWater), .watch(fallback.generation, down: Set(down.keys))]
+        var actions: [Action] = []
+        if let fallback = leaving.fallback {
+            held = (fallback, now.uptime + Self.patience)
+            actions = [.recall(fallback, keeping: highWater), .watch(fallback.generation, down: Set(down.keys))]
+        }
+        // What waits for the disk is of the canary, or the verdict: looked at again, now that the canary is left.
+        (newest, judged) = (nil, nil)
+        return actions + judge(at: now)
     }
 
-    /// The newest that this host had of the fleet's own line: a canary's generation is none before it is confirmed.
-    var confirmed: Publication? { unconfirmed == nil ? current : unconfirmed?.fallback }
+    /// The newest that this host had of the fleet's own line: a canary's generation is none before it is confirmed, and
+    /// nothing is none.
+    var confirmed: Publication? {
+        let own = unconfirmed == nil ? current : unconfirmed?.fallback
+        return own.flatMap { $0.mark.number > 0 ? $0 : nil }
+    }
 
     // MARK: - What the kernel really holds
 

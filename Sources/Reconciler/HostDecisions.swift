@@ -68,7 +68,8 @@ extension Host {
         // As `nextToVerify` asks: a time that is over and leads to nothing would wake for ever.
         let canVerify = !isApplying && verifying == nil && held == nil && applied != nil && problems.apply == nil
         let verify = canVerify ? verifyAt : nil
-        return [apply, persist, settle, verify, deadline, held?.until].compactMap(\.self).min()
+        let back = persisting == nil ? deadline : nil
+        return [apply, persist, settle, verify, back, held?.until].compactMap(\.self).min()
     }
 
     /// Slots settle after `flow-idle` without use; looking eight times as often is late by an eighth at most.

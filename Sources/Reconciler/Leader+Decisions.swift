@@ -94,7 +94,7 @@ extension Leader {
     ) throws(ValidationError) -> Generation? {
         try Generation.next(
             desired: resolution.desired, overrides: resolution.overrides, previous: previous?.generation,
-            settledServices: settledServices(at: now), epoch: epoch, seed: previous?.generation.seed ?? seed,
+            settledServices: settledServices(at: now), epoch: epoch, seed: (previous ?? canaryLine)?.generation.seed ?? seed,
             now: now.utc, predecessor: previous?.digest, beside: canaryLine?.generation, absorbing: absorbing,
             routes: routes(of: resolution, at: now))
     }

@@ -119,7 +119,10 @@ extension Leader {
     /// One generation for all hosts, above what any of them has; then the rollout is over.
     private mutating func carryOut(_ running: Rollout, _ wish: Wish?, in epoch: UInt64, at now: Moment) -> Action? {
         do {
-            let resolution = wish.map { resolve($0, after: previous, at: now) }
+            // Before the first generation there was nothing, which is what the canary's hosts go back to.
+            let isFirst = previous == nil && (canaryLine != nil || running.canary != nil)
+            let wanted = wish ?? (isFirst ? Wish(state: DesiredState()) : nil)
+            let resolution = wanted.map { resolve($0, after: previous, at: now) }
             let next = try resolution.flatMap { resolution throws(ValidationError) in
                 try following(resolution, in: epoch, at: now, absorbing: true)
             }

@@ -44,6 +44,9 @@ public struct Publication: Hashable, Sendable {
         self.init(generation: generation, digest: Digest.sha256hex(bytes))
     }
 
+    /// What a host runs that runs nothing yet; below all that is ever published.
+    static let nothing = Publication(of: Generation(epoch: 0, number: 0, seed: 0))
+
     public var mark: Mark { Mark(epoch: generation.epoch, number: generation.number, digest: digest) }
 }
 

@@ -164,6 +164,19 @@ struct CanaryTests {
         #expect(texts(fleet) == ["a, b", "a, b", "a, b"])
     }
 
+    @Test func `the first of all documents, rolled back, leaves nothing on its hosts`() {
+        let fleet = ModelFleet("one", "two")
+        fleet.run(.seconds(10))
+        fleet.canary("a, b", on: "one")
+        fleet.run(.seconds(10))
+        #expect(fleet.text("one") == "a, b")
+        fleet.decide(.rolledBack)
+        fleet.run(.seconds(10))
+        #expect(texts(fleet) == ["nothing", "nothing"])
+        #expect(fleet.store.rollout?.isOver == true)
+        #expect(fleet.faults() == [])
+    }
+
     @Test func `a document that cannot be is rolled back with its reason`() {
         let fleet = ModelFleet("one", "two")
         fleet.apply("a, b")
