@@ -125,3 +125,35 @@ public struct OverrideDocument: SharedDocument, Hashable {
         return members
     }
 }
+
+extension OverrideDocument {
+    /// What it does as far as that can be read, also of a newer version's; nil where it cannot.
+    static func effect(of bytes: [UInt8]) -> Override? {
+        do { return try OverrideDocument(bytes: bytes).override } catch {
+            guard let value = readable(bytes), let service = value["service"]?.text,
+                let backend = value["backend"]?.text
+            else { return nil }
+            return Override(
+                service: service, backend: backend, author: value["author"]?.text ?? "",
+                reason: value["reason"]?.text ?? "")
+        }
+    }
+
+    private static func readable(_ bytes: [UInt8]) -> CanonicalValue? {
+        do { return try CanonicalReader(bytes).value } catch { return nil }
+    }
+}
+
+/// An exception that cannot be read, as a sentence for people.
+struct UnreadableOverride: CustomStringConvertible {
+    let key: FleetKey
+    let cause: String
+    /// What is known of it.
+    let effect: Override?
+
+    var description: String {
+        guard let effect else { return "read \(key): \(cause): whom it drains is not known; drain that one again" }
+        return "read \(key): \(cause): \(effect.service)/\(effect.backend) stays drained; "
+            + "to lift it: sluicectl backend enable \(effect.service)/\(effect.backend)"
+    }
+}

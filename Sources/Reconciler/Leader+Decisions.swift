@@ -76,11 +76,11 @@ extension Leader {
         of wish: Wish, in epoch: UInt64, at now: Moment
     ) throws(ValidationError) -> Generation? {
         let resolution = resolve(wish, after: previous, at: now)
-        let next = try following(resolution, in: epoch, at: now)
+        let next = try following(resolution, in: epoch, at: now, absorbing: isOrphaned)
         (held, unread, instanceProblems) = (resolution.held, resolution.unread, resolution.problems)
         if let next { return next }
         // Nothing changed, but the store has lost it or is behind: the same content as a new generation.
-        guard let previous, stored != previous.mark || isBehind else { return nil }
+        guard let previous, stored != previous.mark || isBehind || isOrphaned else { return nil }
         return again(previous, in: epoch)
     }
 

@@ -20,7 +20,12 @@ extension Leader {
 
     /// The line and the watch of the rollout that is under way.
     private mutating func follow(at now: Moment) {
-        guard let running = rollout.document.rollout, !running.isOver else {
+        guard let running = rollout.document.rollout else {
+            // The line of a rollout that is gone without an end stays until a generation has taken it in.
+            watch = nil
+            return
+        }
+        guard !running.isOver else {
             (canaryLine, watch) = (nil, nil)
             return
         }
@@ -29,6 +34,9 @@ extension Leader {
         }
         if watch?.id != running.id { watch = CanaryWatch(running, at: now.uptime) }
     }
+
+    /// Whether there is a canary's line without a rollout: its hosts come over with the next generation.
+    var isOrphaned: Bool { canaryLine != nil && rollout.document.rollout == nil }
 
     mutating func rolloutAction(in epoch: UInt64, at now: Moment) -> Action? {
         guard isOpen(.rollout), isOpen(.desired), let running = rollout.document.rollout, !running.isOver else {
@@ -46,7 +54,7 @@ extension Leader {
     // MARK: - While nobody has decided
 
     private mutating func canaryAction(_ running: Rollout, in epoch: UInt64, at now: Moment) -> Action? {
-        if let problem = rollout.problem { return rollBack(running, "its document cannot be used: \(problem)") }
+        if let problem = rollout.problem { return rollBack(running, "it cannot be used: \(problem)") }
         if let fault = watch?.fault(of: running, in: register, at: now.uptime) { return rollBack(running, fault) }
         // Made, and not yet told.
         if let canaryLine, running.canary != canaryLine.mark {

@@ -111,9 +111,8 @@ public struct Leader: Sendable {
 
         /// What keeps it from going on until a person does something, in a line with the command; nil where nothing does.
         public var trouble: String? {
-            guard let problem, let rollout = document.rollout, rollout.state == .confirmed, !rollout.isOver else {
-                return nil
-            }
+            guard let problem, wish == nil, let rollout = document.rollout, rollout.state == .confirmed, !rollout.isOver
+            else { return nil }
             return "rollout \(rollout.id) was confirmed and waits, as its document cannot be read: \(problem); "
                 + "to give it up: sluicectl rollback"
         }
@@ -261,6 +260,7 @@ extension Leader {
         if let kept, stored.map({ kept.mark.isAbove($0.mark) }) ?? true, kept.digest != canaryLine?.digest {
             previous = kept
         }
+        dropOldLine()
         // A document of an earlier tenure, where this version cannot read the one that is in the store now.
         if proposed == nil, let desiredDigest, desired?.digest != desiredDigest { desired = nil }
         if desired == nil, proposed == nil, let previous {
@@ -288,8 +288,15 @@ extension Leader {
         ownDigests[publication.mark.number] = publication.digest
         backOff.succeeded()
         unnamed = []
+        dropOldLine()
         noteMade()
         if proposed == nil { problem = nil }
+    }
+
+    /// A line without a rollout is over when what is published is above it.
+    private mutating func dropOldLine() {
+        guard isOrphaned, let line = canaryLine?.mark else { return }
+        if previous?.mark.isAbove(line) ?? true { canaryLine = nil }
     }
 
     private mutating func kept(_ publication: Publication) {

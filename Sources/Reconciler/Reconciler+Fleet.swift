@@ -76,8 +76,6 @@ extension Reconciler {
                 try await learn(scope, found)
                 if scope == .desired { note(trouble, nil) }
                 return
-            } catch is CanonicalError {
-                return
             } catch {
                 note(trouble, "\(error)")
             }
@@ -139,7 +137,12 @@ extension Reconciler {
             do {
                 exceptions[id] = (try OverrideDocument(bytes: stored.bytes).override, stored.digest)
             } catch {
-                problems.append("read \(key): \(error)")
+                let known = leader.exceptions[id]?.override ?? OverrideDocument.effect(of: stored.bytes)
+                problems.append(UnreadableOverride(key: key, cause: "\(error)", effect: known).description)
+                guard var override = known else { continue }
+                // Until when it should last is not known.
+                override.expiry = nil
+                exceptions[id] = (override, stored.digest)
             }
         }
         drains = exceptions.sorted { $0.key < $1.key }.map(\.value.override)
@@ -161,53 +164,55 @@ extension Reconciler {
         post.yield(.leader(.reports(reports)))
     }
 
-    /// Throws where something that it names cannot be read yet.
+    /// Throws where something that it names cannot be read yet, and `UnreadableRollout` where a person must do something.
     private func learnRollout(_ found: StoredDocument?) async throws {
-        guard let found, let documents = ports.documents, let fleet else {
-            post.yield(.leader(.rollout(Leader.RolloutView())))
-            post.yield(.host(.rollout(nil)))
-            note(.rollout, nil)
-            return
-        }
+        rolloutReads.begun += 1
+        let reading = rolloutReads.begun
+        guard let found else { return tell(Leader.RolloutView(), nil, of: reading) }
         let document: RolloutDocument
         do {
             document = try RolloutDocument(bytes: found.bytes)
         } catch {
             // Nothing is published over what cannot be understood; hosts follow what all follow.
-            let frozen = Freeze(author: "", at: 0, reason: "the rollout cannot be read")
-            post.yield(.leader(.rollout(.init(document: RolloutDocument(frozen: frozen), digest: found.digest))))
-            post.yield(.host(.rollout(nil)))
-            note(.rollout, "read rollout: \(error)")
-            throw error
+            let trouble = FleetRefusal.unreadableRollout("\(error)")
+            tell(.init(document: .unreadable(trouble), digest: found.digest), nil, of: reading)
+            throw UnreadableRollout(description: "\(trouble)")
         }
         var view = Leader.RolloutView(document: document, digest: found.digest)
-        guard let rollout = document.rollout else {
-            post.yield(.leader(.rollout(view)))
-            post.yield(.host(.rollout(nil)))
-            note(.rollout, nil)
-            return
-        }
-        if !rollout.isOver {
-            if let mark = rollout.canary {
-                view.canary = try await ports.store.kept(mark.digest)
-                guard view.canary != nil else { throw MissingBlob(digest: mark.digest) }
-            }
-            // A read that fails is tried again; what it answers may be a reason to end the rollout.
-            let bytes = try await documents.blob(rollout.to)
-            do {
-                view.wish = try bytes.map { try wish(StoredDocument(bytes: $0, digest: rollout.to)) }
-                if bytes == nil { view.problem = "\(MissingBlob(digest: rollout.to))" }
-            } catch {
-                view.problem = "\(error)"
-            }
-        }
+        guard let rollout = document.rollout, let fleet else { return tell(view, nil, of: reading) }
+        if !rollout.isOver { try await readAll(of: rollout, into: &view) }
         let identity = try await ports.store.state().identity
-        post.yield(.leader(.rollout(view)))
-        post.yield(
-            .host(.rollout(HostRollout(rollout, on: fleet.host, canary: view.canary, identity: identity))))
+        tell(view, HostRollout(rollout, on: fleet.host, canary: view.canary, identity: identity), of: reading)
         // Told, and looked at again: what is missing may come back.
         if let trouble = view.trouble { throw UnreadableRollout(description: trouble) }
-        note(.rollout, nil)
+    }
+
+    /// A later reading may have come to its end before this one.
+    private func tell(_ view: Leader.RolloutView, _ rollout: HostRollout?, of reading: UInt64) {
+        guard reading > rolloutReads.told else { return }
+        rolloutReads.told = reading
+        post.yield(.leader(.rollout(view)))
+        post.yield(.host(.rollout(rollout)))
+        if view.trouble == nil, view.document.frozen?.author != Freeze.nobody { note(.rollout, nil) }
+    }
+
+    /// A read that fails is tried again; what it answers may be a reason to end the rollout.
+    private func readAll(of rollout: Rollout, into view: inout Leader.RolloutView) async throws {
+        if let mark = rollout.canary {
+            do {
+                view.canary = try await ports.store.kept(mark.digest)
+                if view.canary == nil { view.problem = "its generation: \(MissingBlob(digest: mark.digest))" }
+            } catch let unreadable as UnreadableGeneration {
+                view.problem = "its \(unreadable)"
+            }
+        }
+        let bytes = try await ports.documents?.blob(rollout.to)
+        do {
+            view.wish = try bytes.map { try wish(StoredDocument(bytes: $0, digest: rollout.to)) }
+            if bytes == nil { view.problem = "\(MissingBlob(digest: rollout.to))" }
+        } catch {
+            view.problem = "\(error)"
+        }
     }
 
     /// Only a leader reads the catalog.

@@ -19,6 +19,8 @@ public enum FleetRefusal: Error, Hashable, CustomStringConvertible {
     case overtaken(FleetKey)
     case liveHost(String)
     case unknownHost(String)
+    /// Nobody knows what it says.
+    case unreadableRollout(String)
 
     public var description: String {
         switch self {
@@ -35,6 +37,9 @@ public enum FleetRefusal: Error, Hashable, CustomStringConvertible {
         case .overtaken(let key): "others write \(key) at the same time: try again"
         case .liveHost(let name): "host \(name) still reports: end its sluiced first"
         case .unknownHost(let name): "no host reports as \(name)"
+        case .unreadableRollout(let cause):
+            "the rollout in the store cannot be read (\(cause)), and nothing is published: "
+                + "sluicectl rollback removes it, sluicectl apply FILE puts a document in its place"
         }
     }
 }
@@ -68,7 +73,8 @@ extension Reconciler {
             let document = DesiredDocument(
                 version: version + 1, author: author, at: clock.now.utc, document: text, note: note)
             let digest = try await documents.putBlob(document.bytes)
-            let (rollout, isFrozen) = try await startable(isCanary: !hosts.isEmpty || confirmWithin != nil)
+            let (rollout, isFrozen, isUnreadable) = try await startable(
+                isCanary: !hosts.isEmpty || confirmWithin != nil)
             var answer = AppliedDocument(version: version + 1, digest: digest, isFrozen: isFrozen)
             if !hosts.isEmpty || confirmWithin != nil {
                 try await known(hosts, documents)
@@ -82,6 +88,8 @@ extension Reconciler {
             let expected = found.map { ExpectedDocument.digest($0.digest) } ?? .nothing
             if try await documents.write(document.bytes, to: .desired, expecting: expected) == .accepted {
                 audit("applied", author, ["version": "\(version + 1)", "digest": "\(digest)"])
+                // Afterwards: what was desired before is not published once more.
+                if isUnreadable { try await discardRollout(by: author) }
                 return answer
             }
         }
@@ -102,16 +110,17 @@ extension Reconciler {
             epoch: 0, seed: host.current?.generation.seed ?? 0, now: clock.now.utc)
     }
 
-    private func startable(isCanary: Bool) async throws -> (StoredDocument?, isFrozen: Bool) {
+    private func startable(isCanary: Bool) async throws -> (StoredDocument?, isFrozen: Bool, isUnreadable: Bool) {
         let found = try await ports.documents?.read(.rollout)
-        let document = try found.map { try RolloutDocument(bytes: $0.bytes) }
+        let document: RolloutDocument?
+        do { document = try found.map { try RolloutDocument(bytes: $0.bytes) } } catch { return (found, false, true) }
         if let rollout = document?.rollout, !rollout.isOver {
             throw FleetRefusal.rolloutUnderWay(id: rollout.id, author: rollout.author)
         }
         if isCanary, let frozen = document?.frozen {
             throw FleetRefusal.frozen(by: frozen.author, reason: frozen.reason)
         }
-        return (found, document?.frozen != nil)
+        return (found, document?.frozen != nil, false)
     }
 
     private func known(_ hosts: [String], _ documents: any FleetDocuments) async throws {
@@ -122,7 +131,10 @@ extension Reconciler {
 
     private func begin(_ rollout: Rollout, over found: StoredDocument?) async throws -> String {
         guard let documents = ports.documents else { throw NoSharedStore() }
-        var document = try found.map { try RolloutDocument(bytes: $0.bytes) } ?? RolloutDocument()
+        var document = RolloutDocument()
+        do { document = try found.map { try RolloutDocument(bytes: $0.bytes) } ?? document } catch {
+            audit("unreadable rollout replaced", rollout.author, ["cause": "\(error)"])
+        }
         document.rollout = rollout
         let expected = found.map { ExpectedDocument.digest($0.digest) } ?? .nothing
         guard try await documents.write(document.bytes, to: .rollout, expecting: expected) == .accepted else {
@@ -151,6 +163,9 @@ extension Reconciler {
             do {
                 let id = try await decide(.rolledBack, "rolled back by \(author)")
                 audit("rolled back", author, ["rollout": "\(id)"])
+                return nil
+            } catch FleetRefusal.unreadableRollout {
+                try await discardRollout(by: author)
                 return nil
             } catch FleetRefusal.noRollout {
                 throw FleetRefusal.nothingToDo(
@@ -214,6 +229,17 @@ extension Reconciler {
         return id
     }
 
+    /// Puts an empty document in the place of one that cannot be read, whatever it said.
+    private func discardRollout(by author: String) async throws {
+        guard let documents = ports.documents, let found = try await documents.read(.rollout) else { return }
+        do { _ = try RolloutDocument(bytes: found.bytes) } catch {
+            let outcome = try await documents.write(
+                RolloutDocument().bytes, to: .rollout, expecting: .digest(found.digest))
+            guard outcome == .accepted else { throw FleetRefusal.overtaken(.rollout) }
+            audit("unreadable rollout removed", author, ["cause": "\(error)"])
+        }
+    }
+
     /// Confirmed, and what was confirmed cannot be read here: nobody carries it out.
     private func isStuck(_ rollout: Rollout) -> Bool {
         leader.rollout.trouble != nil && leader.rollout.document.rollout?.id == rollout.id
@@ -224,7 +250,10 @@ extension Reconciler {
         guard let documents = ports.documents else { throw NoSharedStore() }
         for _ in 0..<Self.tries {
             let found = try await documents.read(.rollout)
-            var document = try found.map { try RolloutDocument(bytes: $0.bytes) } ?? RolloutDocument()
+            var document: RolloutDocument
+            do { document = try found.map { try RolloutDocument(bytes: $0.bytes) } ?? RolloutDocument() } catch {
+                throw FleetRefusal.unreadableRollout("\(error)")
+            }
             try edit(&document)
             let expected = found.map { ExpectedDocument.digest($0.digest) } ?? .nothing
             if try await documents.write(document.bytes, to: .rollout, expecting: expected) == .accepted { return }
@@ -279,9 +308,10 @@ extension Reconciler {
     private func exceptions(
         of service: String, _ backend: String, in documents: any FleetDocuments
     ) async throws -> [FleetKey: StoredDocument] {
-        try await documents.all(.overrides).filter {
-            let override = try OverrideDocument(bytes: $0.value.bytes).override
-            return override.service == service && override.backend == backend
+        try await documents.all(.overrides).filter { key, stored in
+            var effect = OverrideDocument.effect(of: stored.bytes)
+            if effect == nil, case .override(let id) = key { effect = leader.exceptions[id]?.override }
+            return effect?.service == service && effect?.backend == backend
         }
     }
 

@@ -83,6 +83,8 @@ public actor Reconciler {
     var hasHeld = false
     var asked: Set<CatalogQuery> = []
     var sweep = BlobSweep()
+    /// The reading of the rollout that was begun last, and the one that was told of last.
+    var rolloutReads: (begun: UInt64, told: UInt64) = (0, 0)
 
     private let inbox: AsyncStream<Input>
     nonisolated let post: AsyncStream<Input>.Continuation

@@ -30,8 +30,23 @@ public struct RolloutDocument: SharedDocument, Hashable {
     }
 }
 
+extension RolloutDocument {
+    /// What stands for one that cannot be read: it may say that the fleet is frozen, or that a canary is under way.
+    static func unreadable(_ trouble: FleetRefusal) -> RolloutDocument {
+        RolloutDocument(frozen: Freeze(author: Freeze.nobody, at: 0, reason: "\(trouble)"))
+    }
+
+    /// As far as it can be read, for those who look.
+    public init(looking bytes: [UInt8]) {
+        do { try self.init(bytes: bytes) } catch { self = .unreadable(.unreadableRollout("\(error)")) }
+    }
+}
+
 /// Who stopped publishing, and why.
 public struct Freeze: Hashable, Sendable {
+    /// Of a fleet that stands still by itself.
+    static let nobody = "nobody"
+
     public var author: String
     /// UTC, seconds since 1970.
     public var at: Int64

@@ -15,6 +15,8 @@ public protocol GenerationStore: Sendable {
     func state(after known: StoreState) async throws -> StoreState
 
     /// A generation that is kept under the digest of its manifest without being published; nil where there is none.
+    ///
+    /// Throws `UnreadableGeneration` where what is there is none, and other errors where it is not known.
     func kept(_ digest: String) async throws -> Publication?
 
     /// What the last publication left that is not as it should be, though it succeeded; nil where all is.
@@ -25,6 +27,13 @@ extension GenerationStore {
     public var leftover: String? { nil }
 
     public func kept(_ digest: String) async throws -> Publication? { nil }
+}
+
+/// What lies in the store as a generation is none that this version can read.
+public struct UnreadableGeneration: Error, CustomStringConvertible {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
 }
 
 /// A store at one moment.

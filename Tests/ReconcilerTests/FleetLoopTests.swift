@@ -176,6 +176,56 @@ import Testing
         }
     }
 
+    @Test func `an exception that nobody can read goes on, until it is lifted`() async throws {
+        try await run { running in
+            _ = try await running.one.apply("a, b, c", by: "eve")
+            await until(running.one, "a, b, c")
+            try await running.one.drain(Override(service: "web", backend: "b", author: "eve", reason: "disk"))
+            await until(running.one, "a, b draining, c")
+            await until(running.two, "a, b draining, c")
+            let key = try #require(try await running.fleet.all(.overrides).keys.first)
+            _ = try await running.fleet.write(Array("{".utf8), to: key, expecting: .anything)
+            await until(running.one) { $0.problems.contains { $0.hasSuffix("sluicectl backend enable web/b") } }
+            _ = try await running.one.apply("a, b, c, d", by: "eve")
+            await until(running.one, "a, b draining, c, d")
+            try await running.one.enable(BackendName(service: "web", backend: "b"))
+            await until(running.one, "a, b, c, d")
+        }
+    }
+
+    @Test func `with a rollout that nobody can read one leads, and says what mends it`() async throws {
+        try await run { running in
+            _ = try await running.fleet.write(Array("{".utf8), to: .rollout, expecting: .nothing)
+            for host in [running.one, running.two] {
+                await until(host) { $0.problems.contains { $0.contains("sluicectl rollback removes it") } }
+            }
+            let holder = await until(running.one) { _ in true }.isLeading ? running.one : running.two
+            await until(holder) { $0.isLeading && $0.leaderEpoch == 1 }
+            _ = try await running.two.apply("a, b", by: "eve")
+            await until(running.one, "a, b")
+            await until(running.one) { $0.problems.isEmpty }
+            let found = try #require(await running.fleet.read(.rollout))
+            #expect(try RolloutDocument(bytes: found.bytes) == RolloutDocument())
+        }
+    }
+
+    @Test func `a rollback removes a rollout that nobody can read, and the canary's hosts come back`() async throws {
+        try await run(clock: HostClock()) { running in
+            _ = try await running.one.apply("a, b", by: "eve")
+            await until(running.two, "a, b")
+            _ = try await running.one.apply("a, b, c", by: "eve", confirmWithin: .seconds(10000))
+            await until(running.two, "a, b, c")
+            await until(running.one, "a, b, c")
+            _ = try await running.fleet.write(Array("{".utf8), to: .rollout, expecting: .anything)
+            await until(running.one) { $0.fleet?.frozen != nil }
+            let refusal = await failure { try await running.one.confirm(by: "eve") }
+            #expect(refusal.hasPrefix("the rollout in the store cannot be read"))
+            _ = try await running.one.rollback(by: "eve")
+            let status = await until(running.two, "a, b, c draining")
+            #expect(status.counts.forks == 0)
+        }
+    }
+
     @Test func `two hosts of one name say so`() async throws {
         try await run(named: ["edge", "edge"]) { running in
             await until(running.one) { $0.problems.contains { $0.hasPrefix("another host reports as edge") } }

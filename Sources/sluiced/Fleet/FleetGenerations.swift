@@ -25,7 +25,13 @@ actor FleetGenerations: GenerationStore {
         let view = try await store.view()
         guard let identity = view.identity else { throw StoreError.empty(place: store.place) }
         noteIdentity(identity)
-        let current: Publication? = if let document = view.current { try await publication(document) } else { nil }
+        let current: Publication?
+        do {
+            current = if let document = view.current { try await publication(document) } else { nil }
+        } catch let unreadable as UnreadableGeneration {
+            throw StoreError.refused(
+                place: store.place, operation: "read what is published", cause: unreadable.description)
+        }
         return StoreState(identity: FleetIdentity(identity), epoch: view.epoch, current: current)
     }
 
@@ -75,8 +81,8 @@ actor FleetGenerations: GenerationStore {
         do { return try PlacedService(canonical: bytes) } catch { throw unreadable(digest, "\(error)") }
     }
 
-    private nonisolated func unreadable(_ digest: String, _ cause: String) -> StoreError {
-        .refused(place: store.place, operation: "read generation \(digest.prefix(12))", cause: cause)
+    private nonisolated func unreadable(_ digest: String, _ cause: String) -> UnreadableGeneration {
+        UnreadableGeneration("generation \(digest.prefix(12)): \(cause)")
     }
 
     private func remember(

@@ -25,6 +25,6 @@ struct FleetReading: Sendable {
 
     func rollout() async throws -> RolloutDocument {
         guard let found = try await papers.read(.rollout) else { return RolloutDocument() }
-        return try RolloutDocument(bytes: found.bytes)
+        return RolloutDocument(looking: found.bytes)
     }
 }
