@@ -32,21 +32,50 @@ extension Generation {
         epoch: UInt64, seed: UInt64, now: Int64, predecessor: String? = nil, allowingEmpty: Bool = false,
         beside other: Generation? = nil, absorbing: Bool = false, routes: [String: [CatalogRoute]] = [:]
     ) throws(ValidationError) -> Generation? {
+        let step = try step(
+            desired: desired, overrides: overrides, previous: previous, settledServices: settledServices, epoch: epoch,
+            seed: seed, now: now, predecessor: predecessor, allowingEmpty: allowingEmpty, beside: other,
+            absorbing: absorbing, routes: routes)
+        if let error = step.refusal { throw error }
+        return step.generation
+    }
+
+    /// The generation that follows, where no service stands in the way of the others.
+    public struct Step: Hashable, Sendable {
+        /// Nil when services and seed are as they were.
+        public let generation: Generation?
+        /// Services that would have no active backend left, and keep what they have.
+        public let held: [Emptied]
+
+        /// For a person who asks for it; nil where nothing is held back.
+        public var refusal: ValidationError? { ValidationError(held.map(\.problem)) }
+    }
+
+    /// As `next`, but a service that would have no active backend left keeps those that it has, and is named.
+    public static func step(
+        desired: DesiredState, overrides: [Override] = [], previous: Generation?, settledServices: Set<String> = [],
+        epoch: UInt64, seed: UInt64, now: Int64, predecessor: String? = nil, allowingEmpty: Bool = false,
+        beside other: Generation? = nil, absorbing: Bool = false, routes: [String: [CatalogRoute]] = [:]
+    ) throws(ValidationError) -> Step {
         var problems = desired.problems
         if let error = ValidationError(problems) { throw error }
 
         var placement = Placement(after: previous, beside: other)
         let drained = Overrides(overrides, now: now)
         var services: [PlacedService] = []
+        var held: [Emptied] = []
         let entries = desired.entries.sorted { NameHash.precedes($0.service.name, $1.service.name) }
         for entry in entries {
             let old = previous?.service(named: entry.service.name)
-            let step = ServiceStep(
+            var step = ServiceStep(
                 entry: entry, old: old, twin: other?.service(named: entry.service.name), absorbing: absorbing,
                 settles: settledServices.contains(entry.service.name), drained: drained, now: now)
+            if !allowingEmpty, let emptied = step.emptied {
+                held.append(emptied)
+                step.keep()
+            }
             var service = step.next(&placement)
             service.routes = routes[entry.service.name] ?? []
-            if !allowingEmpty, let held = held(service, after: old) { problems.append(held) }
             services.append(service)
         }
         problems += placement.problems
@@ -56,10 +85,13 @@ extension Generation {
         }
         if let error = ValidationError(problems) { throw error }
 
-        if let previous, previous.services == services, previous.seed == seed { return nil }
-        return Generation(
+        if let previous, previous.services == services, previous.seed == seed {
+            return Step(generation: nil, held: held)
+        }
+        let generation = Generation(
             epoch: epoch, number: number, predecessor: predecessor, seed: seed,
             nextBackendID: placement.nextBackendID, services: services)
+        return Step(generation: generation, held: held)
     }
 
     /// When `next` would next have something to do though nothing else changes: the earliest end of a drain or of an
@@ -76,16 +108,17 @@ extension Generation {
     public func service(named name: String) -> PlacedService? {
         services.first { $0.service.name == name }
     }
+}
 
-    /// A service that had backends for new flows and would have none.
-    private static func held(_ service: PlacedService, after old: PlacedService?) -> ValidationError.Problem? {
-        let brake = service.service.brake
-        guard let old, !old.members.isEmpty, service.members.isEmpty,
-            brake.minimumActive > 0 || brake.maximumRemoved < 100
-        else { return nil }
-        return ValidationError.Problem(
-            .brake, "service \(service.service.name)",
-            "would have no active backend left of \(old.members.count): held back")
+/// A service that had backends for new flows and would have none.
+public struct Emptied: Hashable, Sendable {
+    public let service: String
+    /// How many it has.
+    public let active: Int
+
+    var problem: ValidationError.Problem {
+        ValidationError.Problem(
+            .brake, "service \(service)", "would have no active backend left of \(active): held back")
     }
 }
 
@@ -119,16 +152,37 @@ private struct Overrides {
 
 /// One service from the previous generation to the next.
 private struct ServiceStep {
-    let entry: DesiredState.Entry
+    var entry: DesiredState.Entry
     let old: PlacedService?
     /// The same service in the other line.
     let twin: PlacedService?
     let absorbing: Bool
     let settles: Bool
-    let drained: Overrides
+    var drained: Overrides
     let now: Int64
 
     private var service: VirtualService { entry.service }
+
+    /// Whether it would lose all its backends for new flows, though its brake holds something.
+    var emptied: Emptied? {
+        let brake = service.brake
+        guard let old, !old.members.isEmpty, brake.minimumActive > 0 || brake.maximumRemoved < 100,
+            !entry.backends.contains(where: {
+                $0.weight > 0 && !drained.contains(service: service.name, backend: $0.name)
+            })
+        else { return nil }
+        return Emptied(service: service.name, active: old.members.count)
+    }
+
+    /// Makes it what it is, under the policy that it is to have where that goes together.
+    mutating func keep() {
+        guard let old else { return }
+        let active = old.backends.filter { $0.state == .active }.map(\.backend)
+        let fitting = active.filter { entry.service.problems(of: $0).isEmpty }
+        let policy = fitting.contains { $0.weight > 0 } ? entry.service : old.service
+        entry = .init(service: policy, backends: policy == old.service ? active : fitting)
+        drained = Overrides([], now: now)
+    }
 
     func next(_ placement: inout Placement) -> PlacedService {
         let keepsTable = old?.service.tableSize == service.tableSize

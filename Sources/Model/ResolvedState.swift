@@ -25,8 +25,21 @@ public struct HeldBack: Hashable, Sendable, CustomStringConvertible {
     public let left: Int
     public let active: Int
 
+    init(service: String, backends: [String], left: Int, active: Int) {
+        (self.service, self.backends, self.left, self.active) = (service, backends, left, active)
+    }
+
+    /// A service that drains and the document would leave with nothing.
+    public init(_ emptied: Emptied) {
+        self.init(service: emptied.service, backends: [], left: 0, active: emptied.active)
+    }
+
     public var description: String {
-        "service \(service): the catalog would leave \(left) of \(active) active; "
+        if backends.isEmpty {
+            return "service \(service): drains would leave 0 of \(active) active; it keeps what it has until one is "
+                + "lifted: sluicectl backend enable \(service)/BACKEND"
+        }
+        return "service \(service): the catalog would leave \(left) of \(active) active; "
             + "\(backends.count) stay, held back by the brake"
     }
 }

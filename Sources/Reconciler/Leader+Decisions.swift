@@ -77,8 +77,9 @@ extension Leader {
     ) throws(ValidationError) -> Generation? {
         let resolution = resolve(wish, after: previous, at: now)
         let next = try following(resolution, in: epoch, at: now, absorbing: isOrphaned)
-        (held, unread, instanceProblems) = (resolution.held, resolution.unread, resolution.problems)
-        if let next { return next }
+        held = resolution.held + next.held.map { HeldBack($0) }
+        (unread, instanceProblems) = (resolution.unread, resolution.problems)
+        if let next = next.generation { return next }
         // Nothing changed, but the store has lost it or is behind: the same content as a new generation.
         guard let previous, stored != previous.mark || isBehind || isOrphaned else { return nil }
         return again(previous, in: epoch)
@@ -91,8 +92,8 @@ extension Leader {
 
     func following(
         _ resolution: ResolvedState, in epoch: UInt64, at now: Moment, absorbing: Bool = false
-    ) throws(ValidationError) -> Generation? {
-        try Generation.next(
+    ) throws(ValidationError) -> Generation.Step {
+        try Generation.step(
             desired: resolution.desired, overrides: resolution.overrides, previous: previous?.generation,
             settledServices: settledServices(at: now), epoch: epoch, seed: (previous ?? canaryLine)?.generation.seed ?? seed,
             now: now.utc, predecessor: previous?.digest, beside: canaryLine?.generation, absorbing: absorbing,
@@ -132,7 +133,8 @@ extension Leader {
     /// What stands against a document as things are; changes nothing.
     public func check(_ document: DesiredState, at now: Moment) throws(ValidationError) {
         let resolution = resolve(Wish(state: document), after: previous, at: now)
-        _ = try following(resolution, in: epoch ?? 0, at: now)
+        let step = try following(resolution, in: epoch ?? 0, at: now)
+        if let error = step.refusal { throw error }
     }
 
     // MARK: - Time

@@ -79,10 +79,11 @@ extension Leader {
         guard let wish = rollout.wish else { return nil }
         let line = canaryLine ?? previous
         let resolution = resolve(wish, after: line, at: now)
-        let next = try Generation.next(
+        let next = try Generation.step(
             desired: resolution.desired, overrides: resolution.overrides, previous: line?.generation, epoch: epoch,
             seed: line?.generation.seed ?? seed, now: now.utc, predecessor: line?.digest,
-            beside: canaryLine == nil ? nil : previous?.generation, routes: routes(of: resolution, at: now))
+            beside: canaryLine == nil ? nil : previous?.generation, routes: routes(of: resolution, at: now)
+        ).generation
         if next != nil || canaryLine != nil { return next }
         // It changes nothing: a generation all the same, so that its hosts can say that they run it.
         return previous.map { again($0, in: epoch) }
@@ -132,7 +133,7 @@ extension Leader {
             let wanted = wish ?? (isFirst ? Wish(state: DesiredState()) : nil)
             let resolution = wanted.map { resolve($0, after: previous, at: now) }
             let next = try resolution.flatMap { resolution throws(ValidationError) in
-                try following(resolution, in: epoch, at: now, absorbing: true)
+                try following(resolution, in: epoch, at: now, absorbing: true).generation
             }
             if let next { return isDeleting(from: next) ? nil : publish(next, at: now) }
         } catch {

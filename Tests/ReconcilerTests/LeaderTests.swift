@@ -127,6 +127,23 @@ struct LeaderTests {
         #expect(leader.handle(.tick, at: at(30)).text == "publish 1.3 web: a, b after 1.2")
     }
 
+    @Test func `a service that drains would leave with nothing keeps what it has, and the others go on`() throws {
+        var leader = Leader(seed: 7)
+        var both = try document("a, b")
+        both.entries += try document("x, y", service: "mail", vip: "10.0.0.2:25/tcp").entries
+        _ = leader.handle(.desired(both), at: at(0))
+        let first = try #require(leader.handle(.elected(epoch: 1, stored: nil, kept: nil), at: at(0)).generation)
+        _ = leader.handle(.published(Publication(generation: first, digest: "digest-1-1")), at: at(0))
+        func drain(_ service: String, _ backend: String) -> Override {
+            Override(service: service, backend: backend, author: "eve", reason: "")
+        }
+        let action = leader.handle(.overrides([drain("web", "a"), drain("web", "b"), drain("mail", "x")]), at: at(5))
+        #expect(action.text == "publish 1.2 mail: x draining, y; web: a, b after 1.1")
+        #expect(leader.held.map(\.service) == ["web"])
+        #expect(leader.held.first?.description.contains("sluicectl backend enable web/BACKEND") == true)
+        #expect(leader.problem == nil)
+    }
+
     @Test func `a store that was put back in time is healed by what this host kept`() throws {
         var leader = Leader(seed: 9)
         let old = try publication("a", epoch: 1, number: 3)
