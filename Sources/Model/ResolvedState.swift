@@ -51,17 +51,20 @@ extension DesiredState {
     ///   its name; an instance that cannot serve is left out and named.
     /// - A query that was never answered leaves the service what it has.
     /// - Where taking away what the catalog has no more would leave fewer than `min-active`, or remove more than
-    ///   `max-removed` of the active backends of the previous generation, nothing is taken away. An answer that looks like
+    ///   `max-removed` of the active backends of the previous generation, or leave less than the rest of the most that
+    ///   there were within the last minute (`PoolWindow`), nothing is taken away. So many small steps take away no more
+    ///   in a minute than one may, and a deployment that replaces backends one by one is free to go on. An answer that looks like
     ///   a mistake comes no further than this either. What people take away, by the document or by an override, does not
     ///   count.
     ///
     /// - Parameters:
     ///   - before: what `previous` was made of, where that is known and is another: what only the document has taken out
     ///     since then is not held back.
+    ///   - window: what there was within the last minute, and the uptime now.
     ///   - now: UTC, seconds since 1970.
     public func resolved(
         by catalog: Catalog, overrides: [Override] = [], after previous: Generation?, before: DesiredState? = nil,
-        now: Int64
+        window: (pools: PoolWindow, uptime: Duration)? = nil, now: Int64
     ) -> ResolvedState {
         var resolution = ResolvedState(
             desired: DesiredState(), overrides: overrides, held: [], unread: [], problems: [], routes: [:])
@@ -75,7 +78,7 @@ extension DesiredState {
             let old = before?.entries.first { $0.service.name == name }
             let step = CatalogStep(
                 entry: entry, known: catalog.services[query], old: previous?.service(named: name),
-                drained: Set(drained.map(\.backend)), formerly: Set(old?.backends.map(\.name) ?? []))
+                drained: Set(drained.map(\.backend)), formerly: Set(old?.backends.map(\.name) ?? []), window: window)
             step.resolve(&resolution)
         }
         return resolution
@@ -91,6 +94,7 @@ private struct CatalogStep {
     let drained: Set<String>
     /// What the document named before.
     let formerly: Set<String>
+    let window: (pools: PoolWindow, uptime: Duration)?
 
     private var service: VirtualService { entry.service }
     private var own: Set<String> { Set(entry.backends.map(\.name)) }
@@ -160,12 +164,24 @@ private struct CatalogStep {
                 && !own.contains($0)
         }
         let brake = service.brake
+        let most = mostWithinWindow
+        let isTooLittle = takers.count * 100 < (100 - brake.maximumRemoved) * most
         guard !removed.isEmpty,
             takers.count < brake.minimumActive || removed.count * 100 > brake.maximumRemoved * active.count
+                || isTooLittle
         else { return nil }
         let names = Set(removed)
         found.draining.subtract(names)
         found.backends = found.backends.filter { !names.contains($0.name) } + kept.filter { names.contains($0.name) }
-        return HeldBack(service: service.name, backends: removed.sorted(), left: takers.count, active: active.count)
+        return HeldBack(service: service.name, backends: removed.sorted(), left: takers.count, active: max(active.count, most))
+    }
+
+    /// Of the catalog's the most that there were of late, and what the document has now: what people take away does not
+    /// count.
+    private var mostWithinWindow: Int {
+        guard let window else { return 0 }
+        let own = entry.backends.filter { $0.weight > 0 && !drained.contains($0.name) }
+        let people = drained.union(formerly).union(own.map(\.name))
+        return own.count + window.pools.most(of: service.name, less: people, at: window.uptime)
     }
 }

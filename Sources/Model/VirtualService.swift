@@ -62,7 +62,7 @@ public struct HealthCheck: Hashable, Sendable {
 public struct Brake: Hashable, Sendable {
     /// At least so many backends stay active.
     public var minimumActive: Int
-    /// At most so many hundredths of the backends may be removed.
+    /// At most so many hundredths of the backends may be removed, at once and within `PoolWindow.length`.
     public var maximumRemoved: Int
 
     public init(minimumActive: Int = 1, maximumRemoved: Int = 50) {

@@ -87,7 +87,8 @@ extension Leader {
 
     func resolve(_ wish: Wish, after line: Publication?, at now: Moment) -> ResolvedState {
         wish.state.resolved(
-            by: catalog, overrides: overrides, after: line?.generation, before: desired?.state, now: now.utc)
+            by: catalog, overrides: overrides, after: line?.generation, before: desired?.state,
+            window: (pools, now.uptime), now: now.utc)
     }
 
     func following(
@@ -145,7 +146,7 @@ extension Leader {
     }
 
     private func pacedWake(after now: Moment) -> Duration? {
-        [nextPublish, nextKeep].compactMap(\.self).filter { $0 > now.uptime }.min()
+        [nextPublish, nextKeep, held.isEmpty ? nil : pools.nextChange(after: now.uptime)].compactMap(\.self).filter { $0 > now.uptime }.min()
     }
 
     /// When time alone could change the generation: a drain or an override ends, or a host is not waited for any more.

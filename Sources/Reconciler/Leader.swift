@@ -149,6 +149,8 @@ public struct Leader: Sendable {
     var history: Record?
     var settled: (services: Set<String>, under: Mark)?
     var previous: Publication?
+    /// Of what this leadership has published, and begun with.
+    var pools = PoolWindow()
     var stored: Mark?
     /// Whose store it publishes in.
     var identity: FleetIdentity?
@@ -182,12 +184,12 @@ public struct Leader: Sendable {
         switch event {
         case .elected(let epoch, let stored, let kept, let store):
             identity = store
-            lead(in: epoch, stored: stored, kept: kept)
+            lead(in: epoch, stored: stored, kept: kept, at: now)
         case .refused(let cause):
             deposed(cause)
             return .stand
         case .lost: end()
-        case .published(let publication): published(publication)
+        case .published(let publication): published(publication, at: now)
         case .kept(let publication): kept(publication)
         case .wrote(let key, let document): wrote(key, document)
         case .overtaken(let key):
@@ -245,7 +247,7 @@ public struct Leader: Sendable {
 // MARK: - What becomes of a leadership
 
 extension Leader {
-    private mutating func lead(in epoch: UInt64, stored: Publication?, kept: Publication?) {
+    private mutating func lead(in epoch: UInt64, stored: Publication?, kept: Publication?, at now: Moment) {
         self.epoch = epoch
         self.stored = stored?.mark
         ownDigests = [:]
@@ -260,6 +262,10 @@ extension Leader {
         if let kept, stored.map({ kept.mark.isAbove($0.mark) }) ?? true, kept.digest != canaryLine?.digest {
             previous = kept
         }
+        pools =
+            previous.map {
+                PoolWindow($0.generation, overrides: overrides, utc: now.utc, uptime: now.uptime)
+            } ?? PoolWindow()
         dropOldLine()
         // A document of an earlier tenure, where this version cannot read the one that is in the store now.
         if proposed == nil, let desiredDigest, desired?.digest != desiredDigest { desired = nil }
@@ -280,8 +286,9 @@ extension Leader {
         problem = cause
     }
 
-    private mutating func published(_ publication: Publication) {
+    private mutating func published(_ publication: Publication, at now: Moment) {
         isBusy = false
+        pools.note(publication.generation, at: now.uptime)
         attempts = []
         previous = publication
         stored = publication.mark

@@ -211,6 +211,53 @@ struct FleetTests {
         #expect(fleet.leader.map { fleet.text($0.name) } == "a, b, c, s")
     }
 
+    private func active(_ fleet: ModelFleet) -> Int {
+        fleet.store.current?.generation.services.first?.members.count ?? 0
+    }
+
+    @Test func `small steps take away no more in a minute than one step may`() {
+        let fleet = three("s | web")
+        let all = "abcdefghij".map { "\($0)" }
+        fleet.tell(all)
+        fleet.run(.seconds(70))
+        for gone in 1...9 {
+            fleet.tell(Array(all.dropFirst(gone)))
+            fleet.run(.seconds(2))
+        }
+        #expect(active(fleet) == 6)
+        #expect(fleet.leader?.leader.held.map(\.service) == ["web"])
+        fleet.run(.seconds(200))
+        #expect(active(fleet) == 6)
+    }
+
+    @Test func `what was held goes when the time is over`() {
+        let fleet = three("s | web")
+        let all = "abcdefghij".map { "\($0)" }
+        fleet.tell(all)
+        fleet.run(.seconds(70))
+        for gone in 1...6 {
+            fleet.tell(Array(all.dropFirst(gone)))
+            fleet.run(.seconds(2))
+        }
+        #expect(active(fleet) == 6)
+        fleet.run(.seconds(60))
+        #expect(active(fleet) == 5)
+    }
+
+    @Test func `a deployment that replaces one after the other is free to go on`() {
+        let fleet = three("s | web")
+        var all = "abcdef".map { "\($0)" }
+        fleet.tell(all)
+        fleet.run(.seconds(70))
+        for new in "ghijkl" {
+            all = Array(all.dropFirst()) + ["\(new)"]
+            fleet.tell(all)
+            fleet.run(.seconds(2))
+        }
+        let names = fleet.store.current?.generation.services.first?.members.map(\.name)
+        #expect(names == ["g", "h", "i", "j", "k", "l", "s"])
+    }
+
     @Test func `a frozen fleet publishes nothing until it is thawed`() {
         let fleet = three()
         fleet.store.editRollout { $0.frozen = Freeze(author: "eve", at: 0, reason: "moving") }

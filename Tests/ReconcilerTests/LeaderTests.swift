@@ -144,6 +144,25 @@ struct LeaderTests {
         #expect(leader.problem == nil)
     }
 
+    @Test func `what another leader took away a moment ago counts for the brake`() throws {
+        let first = try publication("a, b, c, d, e, f, g, h, i, j, s")
+        let second = try publication("a, b, c, d, e, s", number: 2, after: first)
+        var leader = Leader(seed: 7)
+        var wanted = try document("s")
+        let query = CatalogQuery(service: "web")
+        wanted.entries[0].query = query
+        let instances = ["a", "b", "c", "d"].map {
+            CatalogInstance(name: $0, address: Notation.address(of: $0, like: IPAddress(v4: 1)), port: 80)
+        }
+        let service = CatalogService(reading: ServiceReading(instances: instances))
+        _ = leader.handle(.catalog(Catalog(services: [query: service])), at: at(5))
+        _ = leader.handle(.desired(wanted), at: at(5))
+        _ = leader.handle(.elected(epoch: 2, stored: second, kept: nil), at: at(5))
+        #expect(leader.held.map(\.description) == [
+            "service web: the catalog would leave 5 of 11 active; 1 stay, held back by the brake"
+        ])
+    }
+
     @Test func `a store that was put back in time is healed by what this host kept`() throws {
         var leader = Leader(seed: 9)
         let old = try publication("a", epoch: 1, number: 3)
