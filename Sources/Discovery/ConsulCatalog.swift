@@ -72,9 +72,13 @@ public final class ConsulCatalog: Sendable {
 
     public var cost: Cost { reader.cost }
 
-    /// From now on follows these and no others; what is known of them stays. Returns at once.
+    /// From now on follows these and no others; what is known of them stays. Without any nothing is read, tags neither: only
+    /// a fleet's leader asks. Returns at once.
     public func watch(_ queries: Set<CatalogQuery>) {
-        follow { $0.asked = queries }
+        follow {
+            $0.asked = queries
+            if queries.isEmpty { $0.found = [] }
+        }
     }
 
     private func follow(_ change: (inout Queries) -> Void) {
@@ -91,7 +95,6 @@ public final class ConsulCatalog: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask { [board] in await board.run() }
             group.addTask { [self] in await follow() }
-            if settings.followsTags { group.addTask { [self] in await followTags() } }
         }
     }
 
@@ -101,7 +104,11 @@ public final class ConsulCatalog: Sendable {
         while !Task.isCancelled {
             guard let outcome = await reader.ask(&state, { try await self.reader.tagged($0) }) else { return }
             guard case .success(.changed(let names)) = outcome else { continue }
-            follow { $0.found = Set(names.map { CatalogQuery(service: $0) }) }
+            follow { queries in
+                // Nobody asks any more.
+                guard !queries.asked.isEmpty else { return }
+                queries.found = Set(names.map { CatalogQuery(service: $0) })
+            }
         }
     }
 
@@ -109,7 +116,16 @@ public final class ConsulCatalog: Sendable {
         await withDiscardingTaskGroup { group in
             var polls: [CatalogQuery: Stoppable] = [:]
             var fleet: Stoppable?
+            var tags: Stoppable?
             for await queries in wanted {
+                if queries.isEmpty {
+                    tags?.stop()
+                    tags = nil
+                } else if tags == nil, settings.followsTags {
+                    let watch = Stoppable()
+                    tags = watch
+                    group.addTask { [self] in await watch.run { [self] in await followTags() } }
+                }
                 fleet?.stop()
                 fleet = nil
                 let single = queries.count <= settings.pollsMax ? queries : []

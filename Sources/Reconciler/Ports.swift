@@ -4,7 +4,8 @@ import Model
 
 /// Where backends are discovered; a leader's alone.
 public protocol CatalogSource: Sendable {
-    /// From now on follows these and no others; what is known of them stays. Returns at once.
+    /// From now on follows these and no others; what is known of them stays. Without any nothing is read at all. Returns
+    /// at once.
     func watch(_ queries: Set<CatalogQuery>) async
 
     /// Each value is the whole catalog. For one consumer.

@@ -95,6 +95,21 @@ import Testing
         }
     }
 
+    @Test func `while nobody asks for a service nothing is read, tags neither`() async throws {
+        let server = try ConsulServer()
+        var settings = Way.polls.settings
+        settings.followsTags = true
+        try await withCatalog(of: [], port: server.port, settings: settings) { running in
+            try await running.register("web", "a")
+            try await running.register("shop", "b", tags: ["urlprefix-shop.example/"])
+            #expect(running.catalog.cost.requests == 0)
+            running.catalog.watch([CatalogQuery(service: "web")])
+            try await running.await("shop", "b active")
+            running.catalog.watch([])
+            #expect(running.service("shop") == nil)
+        }
+    }
+
     @Test func `a token that is revoked leaves the last good answer, and a new one in its file heals`() async throws {
         let server = try ConsulServer(accessLists: true)
         let master = try server.directory.write(ConsulServer.masterToken, to: "master")
