@@ -173,7 +173,8 @@ private struct CatalogStep {
         let names = Set(removed)
         found.draining.subtract(names)
         found.backends = found.backends.filter { !names.contains($0.name) } + kept.filter { names.contains($0.name) }
-        return HeldBack(service: service.name, backends: removed.sorted(), left: takers.count, active: max(active.count, most))
+        return HeldBack(
+            service: service.name, backends: removed.sorted(), left: takers.count, active: max(active.count, most))
     }
 
     /// Of the catalog's the most that there were of late, and what the document has now: what people take away does not

@@ -96,7 +96,8 @@ extension Leader {
     ) throws(ValidationError) -> Generation.Step {
         try Generation.step(
             desired: resolution.desired, overrides: resolution.overrides, previous: previous?.generation,
-            settledServices: settledServices(at: now), epoch: epoch, seed: (previous ?? canaryLine)?.generation.seed ?? seed,
+            settledServices: settledServices(at: now), epoch: epoch,
+            seed: (previous ?? canaryLine)?.generation.seed ?? seed,
             now: now.utc, predecessor: previous?.digest, beside: canaryLine?.generation, absorbing: absorbing,
             routes: routes(of: resolution, at: now))
     }
@@ -141,12 +142,15 @@ extension Leader {
     // MARK: - Time
 
     private func nextWake(after now: Moment) -> Duration {
-        [deadline(after: now), rolloutWake(after: now), pacedWake(after: now), chores.wake(after: now.uptime)].compactMap(\.self).min()
-            ?? now.uptime + Self.longestWait
+        let wakes = [
+            deadline(after: now), rolloutWake(after: now), pacedWake(after: now), chores.wake(after: now.uptime),
+        ]
+        return wakes.compactMap(\.self).min() ?? now.uptime + Self.longestWait
     }
 
     private func pacedWake(after now: Moment) -> Duration? {
-        [nextPublish, nextKeep, held.isEmpty ? nil : pools.nextChange(after: now.uptime)].compactMap(\.self).filter { $0 > now.uptime }.min()
+        let slides = held.isEmpty ? nil : pools.nextChange(after: now.uptime)
+        return [nextPublish, nextKeep, slides].compactMap(\.self).filter { $0 > now.uptime }.min()
     }
 
     /// When time alone could change the generation: a drain or an override ends, or a host is not waited for any more.

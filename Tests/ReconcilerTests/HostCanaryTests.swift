@@ -85,7 +85,8 @@ struct HostCanaryTests {
         #expect(host.current?.mark == before.mark)
     }
 
-    @Test func `a host that ran nothing before goes back to nothing, which is none of the fleet's generations`() throws {
+    @Test func `a host that ran nothing before goes back to nothing, which is none of the fleet's generations`() throws
+    {
         let canary = try publication("a, b")
         var host = host(before: nil, canary: canary)
         #expect(text(host.handle(.tick, at: at(90))).contains("recall 0.0 below 1.1"))

@@ -158,9 +158,10 @@ struct LeaderTests {
         _ = leader.handle(.catalog(Catalog(services: [query: service])), at: at(5))
         _ = leader.handle(.desired(wanted), at: at(5))
         _ = leader.handle(.elected(epoch: 2, stored: second, kept: nil), at: at(5))
-        #expect(leader.held.map(\.description) == [
-            "service web: the catalog would leave 5 of 11 active; 1 stay, held back by the brake"
-        ])
+        #expect(
+            leader.held.map(\.description) == [
+                "service web: the catalog would leave 5 of 11 active; 1 stay, held back by the brake"
+            ])
     }
 
     @Test func `a store that was put back in time is healed by what this host kept`() throws {
