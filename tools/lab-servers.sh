@@ -7,16 +7,18 @@
 
 SERVERS=10.2.0.254
 SENTINELS=(26379 26380 26381)
+MEMBERS=(2379 2381 2383)  # of a cluster of etcd: its clients' ports; each one's peers are at the next
 
 # serve KIND: starts the server and waits until it answers.
 serve() {
     mkdir -p "$RUN/$1"
     case $1 in
         etcd) serve_etcd ;;
+        etcd3) serve_etcd3 ;;
         consul) serve_consul ;;
         redis) serve_redis redis 6379 ;;
         sentinel) serve_sentinel ;;
-        *) die "serve $1: etcd, consul, redis or sentinel is needed" 2 ;;
+        *) die "serve $1: etcd, etcd3, consul, redis or sentinel is needed" 2 ;;
     esac
 }
 
@@ -41,6 +43,26 @@ serve_etcd() {
     background etcd etcd --data-dir "$RUN/etcd" --listen-client-urls "$url" --advertise-client-urls "$url" \
         --log-level warn
     answers etcd within router curl -sf -m 2 -o "$RUN/etcd.health" "$url/health"
+}
+
+# Three members that elect their leader; those that are there already go on.
+serve_etcd3() {
+    local port peers
+    need etcd
+    peers=$(for port in "${MEMBERS[@]}"; do printf 'm%d=http://%s:%d,' "$port" "$SERVERS" $((port + 1)); done)
+    for port in "${MEMBERS[@]}"; do
+        alive "$RUN/etcd-$port.pid" || serve_etcd_member "$port" "${peers%,}"
+    done
+    for port in "${MEMBERS[@]}"; do
+        answers "etcd-$port" within router curl -sf -m 2 -o "$RUN/etcd.health" "http://$SERVERS:$port/health"
+    done
+}
+
+serve_etcd_member() {
+    local url=http://$SERVERS:$1 peer=http://$SERVERS:$(($1 + 1))
+    background "etcd-$1" etcd --name "m$1" --data-dir "$RUN/etcd3/$1" --initial-cluster "$2" \
+        --listen-client-urls "$url" --advertise-client-urls "$url" \
+        --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --log-level warn
 }
 
 serve_consul() {

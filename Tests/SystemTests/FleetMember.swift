@@ -17,13 +17,19 @@ extension Trait where Self == ConditionTrait {
 /// A fleet's store, as the lab starts it.
 enum StoreKind: String, CaseIterable, CustomStringConvertible, Sendable {
     case etcd, redis, consul, sentinel
+    /// Of three members.
+    case etcd3
 
     var description: String { rawValue }
     /// What `tools/lab serve` calls it.
     var server: String { rawValue }
 
     var processes: [String] {
-        self == .sentinel ? ["redis", "redis2", "sentinel-26379", "sentinel-26380", "sentinel-26381"] : [rawValue]
+        switch self {
+        case .etcd, .redis, .consul: [rawValue]
+        case .sentinel: ["redis", "redis2", "sentinel-26379", "sentinel-26380", "sentinel-26381"]
+        case .etcd3: ports.map { "etcd-\($0)" }
+        }
     }
 
     /// Of its clients.
@@ -33,13 +39,14 @@ enum StoreKind: String, CaseIterable, CustomStringConvertible, Sendable {
         case .redis: [6379]
         case .consul: [8500]
         case .sentinel: [6379, 6380, 26379, 26380, 26381]
+        case .etcd3: [2379, 2381, 2383]
         }
     }
 
     /// What stands in a request that publishes, and in no other.
     var publicationWords: [String] {
         let key = "sluice/sluice/current"
-        return self == .etcd ? [Data(key.utf8).base64EncodedString(), "equestPut"] : [key]
+        return server.hasPrefix("etcd") ? [Data(key.utf8).base64EncodedString(), "equestPut"] : [key]
     }
 
     /// `coordination`, with a short lease: `host` is where it is reached.
@@ -49,6 +56,8 @@ enum StoreKind: String, CaseIterable, CustomStringConvertible, Sendable {
         case .etcd: "{ store: etcd, address: \"http://\(host):2379\", \(times) }"
         case .redis: "{ store: redis, address: \"\(host):6379\", \(times) }"
         case .consul: "{ store: consul, address: \"http://\(host):8500\", \(times) }"
+        case .etcd3:
+            "{ store: etcd, address: [\(ports.map { "\"http://\(host):\($0)\"" }.joined(separator: ", "))], \(times) }"
         case .sentinel: "{ store: redis, address: \"\(host):26379\", sentinel: fleet, \(times) }"
         }
     }

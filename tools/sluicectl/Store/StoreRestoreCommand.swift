@@ -89,8 +89,19 @@ struct StoreRestoreCommand: AsyncParsableCommand {
             "the store is \(answer.identity) now: \(answer.documents) documents, \(answer.blobs) blobs; "
             + "who leads next does so above epoch \(answer.epoch)\n"
         if let leader = answer.leader { text += "\(leader) leads already and publishes what it has itself\n" }
-        if backup.documents[.desired] == nil { text += "next: sluicectl apply services.yaml\n" }
-        return text
+        return text + "next: \(next(backup))\n"
+    }
+
+    /// What a person wrote after the backup is not in it.
+    private func next(_ backup: StoreBackup) -> String {
+        let apply = "sluicectl apply services.yaml"
+        guard let desired = backup.documents[.desired] else { return apply }
+        do {
+            let document = try DesiredDocument(bytes: desired.bytes)
+            return apply + ", if it is newer than version \(document.version) by \(document.author), which is in force"
+        } catch {
+            return apply + ": the services document in the backup cannot be read: \(error)"
+        }
     }
 
     private func source(fleet: String) throws -> StoreBackup? {
