@@ -68,12 +68,12 @@ final class FleetLab: Sendable {
     /// The services document: one service that Consul fills.
     ///
     /// - Parameter also: web servers that are backends though Consul does not list them.
-    static func service(drain: String = "2s", also: [String] = []) -> String {
+    static func service(drain: String = "2s", idle: String = "2s", also: [String] = []) -> String {
         let health = "{ http: { path: /healthz }, interval: 300ms, timeout: 300ms, rise: 2, fall: 3 }"
         let more = also.map { "{ name: \($0), address: 10.3.0.2\($0.dropFirst(3)) }" }
         let lines = [
             "  - name: web", "    vip: { address: \(Lab.vip), port: 80, protocol: tcp }", "    forward: ipip",
-            "    drain: \(drain)", "    flow-idle: 2s", "    health: \(health)",
+            "    drain: \(drain)", "    flow-idle: \(idle)", "    health: \(health)",
             "    backends: { static: [\(more.joined(separator: ", "))], consul: { service: web } }",
         ]
         return (["services:"] + lines).joined(separator: "\n") + "\n"
@@ -105,6 +105,15 @@ final class FleetLab: Sendable {
         guard end - start < 10 else { throw SystemError("take \(web) out", cause: "it took \(end - start) s") }
         // Connections that were on their way to it.
         excused.withLock { $0.append(start...end + 0.5) }
+    }
+
+    /// Requests may fail while this is done, and those that were on their way.
+    @discardableResult
+    func excusing<Value>(_ work: () async throws -> Value) async throws -> Value {
+        let start = Date().timeIntervalSince1970
+        let value = try await work()
+        excused.withLock { $0.append(start - 0.5...Date().timeIntervalSince1970 + 0.5) }
+        return value
     }
 
     /// It serves again.

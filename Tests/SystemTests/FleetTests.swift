@@ -65,7 +65,7 @@ struct FleetTests {
 
 extension Edge {
     /// Packets that were sent to backends.
-    fileprivate func forwarded() async throws -> UInt64 { try await packets().values.reduce(0, +) }
+    func forwarded() async throws -> UInt64 { try await packets().values.reduce(0, +) }
 
     fileprivate func records() async throws -> Int {
         struct Row: Decodable { var fingerprint: String }
