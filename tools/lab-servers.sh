@@ -16,9 +16,10 @@ serve() {
         etcd) serve_etcd ;;
         etcd3) serve_etcd3 ;;
         consul) serve_consul ;;
+        consul3) serve_consul3 ;;
         redis) serve_redis redis 6379 ;;
         sentinel) serve_sentinel ;;
-        *) die "serve $1: etcd, etcd3, consul, redis or sentinel is needed" 2 ;;
+        *) die "serve $1: etcd, etcd3, consul, consul3, redis or sentinel is needed" 2 ;;
     esac
 }
 
@@ -76,9 +77,33 @@ JSON
     answers consul consul_leads
 }
 
-# The agent's own node has to be in the catalog too: only then are services registered.
+# Three servers that elect their leader, at 8500, 8510 and 8520; those that are there already go on.
+serve_consul3() {
+    local shift
+    need consul
+    for shift in 0 10 20; do
+        alive "$RUN/consul-$((8500 + shift)).pid" || serve_consul_member "$shift"
+    done
+    for shift in 0 10 20; do
+        answers "consul-$((8500 + shift))" consul_leads $((8500 + shift))
+    done
+}
+
+serve_consul_member() {
+    local word=consul-$((8500 + $1))
+    cat >"$RUN/$word.json" <<JSON
+{ "server": true, "bootstrap_expect": 3, "node_name": "$word", "bind_addr": "$SERVERS", "client_addr": "$SERVERS",
+  "data_dir": "$RUN/consul3/$1", "disable_update_check": true, "performance": { "raft_multiplier": 1 },
+  "retry_join": ["$SERVERS:8301", "$SERVERS:8311", "$SERVERS:8321"], "retry_interval": "1s",
+  "ports": { "http": $((8500 + $1)), "server": $((8300 + $1)), "serf_lan": $((8301 + $1)),
+             "dns": -1, "serf_wan": -1, "grpc": -1 } }
+JSON
+    background "$word" consul agent -config-file "$RUN/$word.json"
+}
+
+# consul_leads [PORT]: the agent's own node has to be in the catalog too: only then are services registered.
 consul_leads() {
-    within router curl -sf -m 2 "http://$SERVERS:8500/v1/catalog/nodes" | jq -e 'length > 0' >/dev/null
+    within router curl -sf -m 2 "http://$SERVERS:${1:-8500}/v1/catalog/nodes" | jq -e 'length > 0' >/dev/null
 }
 
 # serve_redis WORD PORT [OPTION...]

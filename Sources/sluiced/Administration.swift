@@ -17,6 +17,7 @@ struct Administration: AdminBackend {
     /// Nil where the services lie in the fleet's store.
     let file: ServicesFile?
     let applier: KernelApplier
+    let catalog: any CatalogSource
 
     func status() async throws -> StatusAnswer {
         let status = await reconciler.status
@@ -28,7 +29,8 @@ struct Administration: AdminBackend {
             leading: status.isLeading, leaderEpoch: status.leaderEpoch, interfaces: interfaces,
             isolated: status.isolated, unsettled: status.unsettled, forks: status.counts.forks, fenced: status.fenced,
             refused: status.counts.refused, problems: status.problems,
-            warnings: status.warnings + (status.fleet?.reservations ?? []))
+            warnings: status.warnings + (status.fleet?.reservations ?? [])
+                + (status.isLeading ? await catalog.current.warnings : []))
     }
 
     private func generation(_ publication: Publication, _ status: ReconcilerStatus) -> StatusAnswer.Generation {

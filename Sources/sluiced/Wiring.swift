@@ -42,7 +42,7 @@ struct Wiring {
         let file = site.fleet == nil ? ServicesFile(path: host.services, reconciler: reconciler, logger: logger) : nil
         let administration = Administration(
             host: host.host, startedAt: Int64(time(nil)), reconciler: reconciler, monitor: monitor, file: file,
-            applier: applier)
+            applier: applier, catalog: catalog.source)
         let admin = AdminServer(
             settings: .init(socket: host.directories.run + "/sluiced.sock", group: host.admin.group),
             backend: administration, fleet: FleetAdministration(site, host, reconciler), logger: logger)
