@@ -46,12 +46,8 @@ struct Edge: Sendable {
     }
 
     /// Starts the daemon without waiting for it.
-    ///
-    /// - Parameter settings: of its environment: `NAME=VALUE`.
-    func launch(settings: [String] = []) async throws {
-        let environment = settings.isEmpty ? [] : ["env"] + settings
-        let daemon = ["\(Lab.products)/sluiced", "--config", "\(folder)/sluiced.yaml"]
-        try await tool(["start", name, word] + environment + daemon)
+    func launch() async throws {
+        try await tool(["start", name, word, "\(Lab.products)/sluiced", "--config", "\(folder)/sluiced.yaml"])
     }
 
     /// Ends the daemon; what it put into the kernel stays.

@@ -49,7 +49,7 @@ struct FleetHostTests {
             let leader = try await fleet.leader()
             for edge in fleet.others(than: leader) { try await edge.stop() }
             try await leader.stop()
-            try await leader.launch(settings: clock.settings)
+            try await leader.launch(with: clock.library, clock.variable)
             _ = try await fleet.leader()
             for edge in fleet.others(than: leader) { try await edge.start() }
             let epoch = try await leader.fleetStatus()?.leaderEpoch
@@ -110,16 +110,18 @@ extension Edge {
 
 /// The wall clock of one program.
 private struct WallClock {
-    /// Of that program's environment.
-    let settings: [String]
+    /// Settings of that program's environment.
+    let library: String
+    let variable: String
     private let file: String
 
     init(in folder: String) async throws {
         file = "\(folder)/clock"
-        let library = "\(folder)/lab-clock.so"
+        let built = "\(folder)/lab-clock.so"
+        library = "LD_PRELOAD=\(built)"
+        variable = "LAB_CLOCK=\(file)"
         let compiler = Requirement.path(of: "clang") ?? "clang"
-        try await Command.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, Lab.tools + "/lab-clock.c"])
-        settings = ["LD_PRELOAD=\(library)", "LAB_CLOCK=\(file)"]
+        try await Command.run([compiler, "-shared", "-fPIC", "-O2", "-o", built, Lab.tools + "/lab-clock.c"])
         try Data(count: 8).write(to: URL(fileURLWithPath: file))
     }
 
