@@ -11,6 +11,8 @@ final class FleetLab: Sendable {
     let traffic: Traffic
     /// When requests may have failed, in seconds since 1970.
     private let excused = Mutex<[ClosedRange<Double>]>([])
+    /// When backends died.
+    private let deaths = Mutex<[Double]>([])
 
     /// Where its servers are.
     static let router = "10.2.0.254"
@@ -94,18 +96,22 @@ final class FleetLab: Sendable {
     /// What it stored is gone.
     func wipeStore() throws { try FileManager.default.removeItem(atPath: "\(lab.folder)/\(store.server)") }
 
-    /// Kills a backend's server; requests may fail until these edges have taken it out, which must not take long.
+    /// Kills a backend's server, and waits until these edges have taken it out. Requests may fail for its health check's
+    /// time.
     func die(_ web: String, seenBy edges: [Edge]? = nil, remaining: String...) async throws {
         let start = Date().timeIntervalSince1970
         // A master that is killed leaves its workers alive.
         try await lab.stop("nginx-\(web)")
+        let dead = Date().timeIntervalSince1970
+        excused.withLock { $0.append(start...dead + Self.healthCheck + Self.slack) }
+        deaths.withLock { $0.append(dead) }
         try await awaitBackends(remaining, on: edges ?? self.edges)
-        let end = Date().timeIntervalSince1970
-        // Three probes, 300 ms apart, and what a busy machine takes to look at three edges.
-        guard end - start < 10 else { throw SystemError("take \(web) out", cause: "it took \(end - start) s") }
-        // Connections that were on their way to it.
-        excused.withLock { $0.append(start...end + 0.5) }
     }
+
+    /// Of `service`, in seconds: `fall` probes, an interval apart, and the time that the last may take.
+    private static let healthCheck = 0.3 * 3 + 0.3
+    /// What a busy machine may be late by.
+    private static let slack = 2.0
 
     /// Requests may fail while this is done, and those that were on their way.
     @discardableResult
@@ -172,6 +178,10 @@ final class FleetLab: Sendable {
                 "serve all requests", cause: "\(tally); not excused by \(windows): \(unexcused.prefix(10))")
         }
         print("\(lab.name), \(store): \(tally)")
+        for dead in deaths.withLock({ $0 }) {
+            let last = tally.failures.map(\.at).filter { $0 < dead + Self.healthCheck + Self.slack }.max()
+            print("\(lab.name): the last request failed \((last ?? dead) - dead) s after the backend's death")
+        }
     }
 }
 
