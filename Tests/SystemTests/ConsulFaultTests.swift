@@ -68,7 +68,37 @@ struct ConsulFaultTests {
         }
     }
 
+    @Test(arguments: [("", "No such file or directory"), ("0644", "everybody")])
+    func `a token that is missing or for all to read is told in one line, and taken when it is right`(
+        mode: String, words: String
+    ) async throws {
+        try await Lab.with { lab in
+            let (site, token) = (ConsulSite(lab: lab, word: ""), "\(lab.edge.folder)/token")
+            try await lab.tool(["serve", "consul"])
+            try await site.register("web1")
+            try Self.configure(lab.edge, ["http://\(FleetLab.router):8500"], ", token-file: \(token)")
+            try lab.edge.write("anonymous\n", to: mode.isEmpty ? "other" : "token")
+            if !mode.isEmpty { try await Command.run(["chmod", mode, token]) }
+            try await lab.edge.launch()
+            try await site.awaitWarning("is told") {
+                $0.contains("there is no answer about web yet") && $0.contains(token) && $0.contains(words)
+            }
+            try lab.edge.write("anonymous\n", to: "token")
+            try await Command.run(["chmod", "600", token])
+            try await site.awaitFollowing("web1", after: "the token is right")
+        }
+    }
+
     // MARK: -
+
+    private static func configure(_ edge: Edge, _ addresses: [String], _ more: String = "") throws {
+        let list = addresses.map { "\"\($0)\"" }.joined(separator: ", ")
+        try edge.configure([])
+        try edge.edit(
+            replacing: "services: services.yaml\n",
+            with: "services: services.yaml\ndiscovery: { consul: { address: [\(list)], quiet: 50ms\(more) } }\n")
+        try edge.write(FleetLab.service(), to: "services.yaml")
+    }
 
     /// One edge that follows web1 and web2 in a Consul, under traffic of which no request may fail.
     private static func following(
@@ -79,12 +109,7 @@ struct ConsulFaultTests {
             try await lab.tool(["serve", server])
             let ports = server == "consul3" ? [8500, 8510, 8520] : [8500]
             let host = proxied ? "127.0.0.1" : FleetLab.router
-            let addresses = ports.map { "\"http://\(host):\($0)\"" }.joined(separator: ", ")
-            try lab.edge.configure([])
-            try lab.edge.edit(
-                replacing: "services: services.yaml\n",
-                with: "services: services.yaml\ndiscovery: { consul: { address: [\(addresses)], quiet: 50ms } }\n")
-            try lab.edge.write(FleetLab.service(), to: "services.yaml")
+            try configure(lab.edge, ports.map { "http://\(host):\($0)" })
             if proxied {
                 try site.say("pass")
                 try await lab.start(
@@ -115,11 +140,18 @@ private struct ConsulSite {
 
     func fall(into fault: String, says words: String) async throws {
         try say(fault)
+        try await awaitWarning("\(fault) is noticed") {
+            $0.contains(words) && $0.contains("the last good answer of web stays")
+        }
+    }
+
+    func awaitWarning(_ what: String, _ condition: (String) -> Bool) async throws {
         var said: [String] = []
         do {
-            try await until("\(fault) is noticed", within: .seconds(90)) {
+            try await until(what, within: .seconds(90)) {
+                guard try await lab.edge.answers else { return false }
                 said = try await warnings()
-                return said.contains { $0.contains(words) && $0.contains("the last good answer of web stays") }
+                return said.contains(where: condition)
             }
         } catch let error {
             throw SystemError("\(error)", cause: "it says \(said)")
