@@ -279,6 +279,7 @@ extension Reconciler {
                     .elected(
                         epoch: writer.epoch, stored: stored.current, kept: host.confirmed, store: stored.identity)))
             logger.info("leading", metadata: ["epoch": "\(writer.epoch)"])
+            noteBehind(stored.current?.mark, host.confirmed?.mark)
             await withTaskGroup(of: Void.self) { group in
                 if let documents = ports.documents { group.addTask { await self.followAsLeader(documents) } }
                 for await _ in resigned {}
@@ -289,6 +290,14 @@ extension Reconciler {
         } catch {
             post.yield(.trouble(.election, "\(error)"))
         }
+    }
+
+    /// Generations heal by their numbers; a document that a person wrote since is gone with the store's last hours.
+    private func noteBehind(_ stored: Mark?, _ kept: Mark?) {
+        guard fleet != nil, let kept, stored.map({ kept.isAbove($0) }) ?? true else { return }
+        logger.warning(
+            "the store was put back in time: if services.yaml was applied since, sluicectl apply services.yaml",
+            metadata: ["store": "\(stored.map { "\($0)" } ?? "nothing")", "here": "\(kept)"])
     }
 
     /// Hands on what the store publishes.
