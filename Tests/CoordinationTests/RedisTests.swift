@@ -36,6 +36,19 @@ import Testing
         #expect(BootClock.now() - start < .seconds(20))
     }
 
+    @Test func `who waits no more does not wait for the stream`() async throws {
+        let site = try await RedisServer.shared.get().site()
+        _ = try await site.founded()
+        // A fleet's name of its own, and a store in which nobody else waits.
+        let store = try #require(try await site.client("alone") as? RedisStore)
+        let mark = try await store.changed(.document(.current), since: nil, within: .seconds(1))
+        let waiting = Task { try await store.changed(.document(.current), since: mark, within: .seconds(60)) }
+        try await awaited("a reader") { await store.readingFrom != nil }
+        waiting.cancel()
+        _ = await waiting.result
+        #expect(await store.readingFrom != nil, "it waited until the command's time was over")
+    }
+
     @Test func `nobody there is one line`() async throws {
         let store = try RedisStore(RedisSettings(host: "127.0.0.1", port: 1), fleet: "f")
         await #expect(

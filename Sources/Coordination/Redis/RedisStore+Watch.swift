@@ -23,41 +23,52 @@ extension RedisStore {
 
     /// Until something in the fleet changes after `last`, or it is time to look again.
     ///
-    /// One who waits reads the stream for all of them, on a connection of its own.
+    /// The stream is read for all who wait, on a connection of its own, and who waits no more need not wait for that: a
+    /// leader that stops has followers of its own to end before it gives its lock back.
     private func wait(after last: StreamID?, until end: Duration) async throws {
         let limit = min(end, BootClock.now() + Self.poll)
-        if let readingFrom {
-            // The reader began behind this one's view: it would not be told of what lies between.
-            if let last, last < readingFrom { return }
-            return try await waitForReader(until: limit)
-        }
-        readingFrom = last ?? StreamID("0-0")
-        defer {
-            readingFrom = nil
-            for waiter in waiters.values { waiter.yield() }
-        }
-        let patience = max(.milliseconds(1), limit - BootClock.now())
+        let last = last ?? StreamID(time: 0, sequence: 0)
+        // The reader began behind this one's view: it would not be told of what lies between.
+        if let readingFrom, last < readingFrom { return }
+        if readingFrom == nil { try read(after: last, until: limit) }
+        try await waitForReader(until: limit)
+    }
+
+    private func read(after last: StreamID, until end: Duration) throws {
         let watching = try self.watching ?? RedisConnection(settings)
         self.watching = watching
-        _ = try await watching.command(
-            "watch", "XREAD", "COUNT", "1", "BLOCK", String(Int64((patience / .milliseconds(1)).rounded(.up))),
-            "STREAMS", changes, "\(last?.description ?? "0-0")", patience: patience)
-        try Task.checkCancellation()
+        readingFrom = last
+        let patience = max(.milliseconds(1), end - BootClock.now())
+        let block = String(Int64((patience / .milliseconds(1)).rounded(.up)))
+        // A task of its own, since the command blocks there whoever is cancelled here; it ends when its patience does.
+        Task {
+            do {
+                _ = try await watching.command(
+                    "watch", "XREAD", "COUNT", "1", "BLOCK", block, "STREAMS", changes, "\(last)", patience: patience)
+                finishReading(nil)
+            } catch {
+                finishReading(error)
+            }
+        }
+    }
+
+    private func finishReading(_ error: (any Error)?) {
+        readingFrom = nil
+        for waiter in waiters.values { waiter.finish(throwing: error) }
+        waiters = [:]
     }
 
     private func waitForReader(until end: Duration) async throws {
-        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let (stream, continuation) = AsyncThrowingStream.makeStream(of: Never.self)
         nextWaiter += 1
         let id = nextWaiter
         waiters[id] = continuation
         defer { waiters[id] = nil }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { for await _ in stream { return } }
-            group.addTask {
-                do { try await BootClock.sleep(until: end) } catch { return }
-            }
-            await group.next()
-            group.cancelAll()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            defer { group.cancelAll() }
+            group.addTask { for try await _ in stream {} }
+            group.addTask { try await BootClock.sleep(until: end) }
+            try await group.next()
         }
         try Task.checkCancellation()
     }
@@ -78,6 +89,8 @@ extension RedisStore {
 struct StreamID: Hashable, Comparable, Sendable, CustomStringConvertible {
     let time: UInt64
     let sequence: UInt64
+
+    init(time: UInt64, sequence: UInt64) { (self.time, self.sequence) = (time, sequence) }
 
     init?(_ text: String) {
         let parts = text.split(separator: "-")

@@ -20,9 +20,9 @@ public actor RedisStore: FleetStore {
     nonisolated var watchesPromotion: Bool { settings.sentinelMaster != nil }
     /// Made by the first who waits; blocks there while others work.
     var watching: RedisConnection?
-    /// From where somebody reads the stream of changes on behalf of all who wait.
+    /// From where the stream of changes is read on behalf of all who wait.
     var readingFrom: StreamID?
-    var waiters: [UInt64: AsyncStream<Void>.Continuation] = [:]
+    var waiters: [UInt64: AsyncThrowingStream<Never, any Error>.Continuation] = [:]
     var nextWaiter: UInt64 = 0
 
     /// Opens no connection yet.
