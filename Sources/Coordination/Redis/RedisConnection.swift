@@ -52,7 +52,9 @@ final class RedisConnection: Sendable {
     func command(_ operation: String, _ words: [[UInt8]], patience: Duration = .zero) async throws -> RedisReply {
         try Task.checkCancellation()
         let line = line
-        return try await thread.run { try line.command(operation, words, patience: patience) }
+        return try await thread.run {
+            try line.command(operation, words, until: BootClock.now() + line.settings.timeout + patience)
+        }
     }
 
     func command(_ operation: String, _ words: String..., patience: Duration = .zero) async throws -> RedisReply {
@@ -69,20 +71,27 @@ final class RedisConnection: Sendable {
     }
 
     /// What only the thread touches.
-    private final class Line: @unchecked Sendable {
+    final class Line: @unchecked Sendable {
         // Unchecked, because all of it is used on the connection's one thread alone, a job after the other.
-        private let settings: RedisSettings
+        let settings: RedisSettings
+        /// Nil where Redis is asked for by its own address.
+        private let sentinel: RedisSentinel?
+        private var address: RedisAddress
         private var transport: RedisTransport?
         private var reader: UnsafeMutablePointer<redisReader>?
         private var buffer = [UInt8](repeating: 0, count: 16384)
         private var digests: [String: [UInt8]] = [:]
 
-        init(_ settings: RedisSettings) { self.settings = settings }
+        init(_ settings: RedisSettings) {
+            self.settings = settings
+            sentinel = settings.sentinelMaster.map { RedisSentinel(of: $0, settings) }
+            address = RedisAddress(host: settings.host, port: settings.port)
+        }
 
         deinit { redisReaderFree(reader) }
 
-        func command(_ operation: String, _ words: [[UInt8]], patience: Duration) throws -> RedisReply {
-            let reply = try exchange(operation, words, until: BootClock.now() + settings.timeout + patience)
+        func command(_ operation: String, _ words: [[UInt8]], until end: Duration) throws -> RedisReply {
+            let reply = try exchange(operation, words, until: end)
             if case .error(let text) = reply { throw refusal(operation, text) }
             return reply
         }
@@ -110,7 +119,8 @@ final class RedisConnection: Sendable {
             do {
                 // What was lost between two requests was not asked for: it is no unknown outcome.
                 if transport?.isStale ?? false { drop() }
-                if transport == nil { try connect(operation, until: end) }
+                if transport != nil, sentinel?.hasReplaced(address) ?? false { drop() }
+                if transport == nil { try connect(until: end) }
                 return try ask(words, until: end)
             } catch let failure as TransportFailure {
                 drop()
@@ -129,29 +139,16 @@ final class RedisConnection: Sendable {
             reader = nil
         }
 
-        private func connect(_ operation: String, until end: Duration) throws {
-            try open(settings.host, settings.port, until: end)
-            if let name = settings.sentinelMaster {
-                let words = ["SENTINEL", "get-master-addr-by-name", name].map { Array($0.utf8) }
-                let reply = try ask(words, until: end)
-                guard let host = reply[0].text, let port = reply[1].text.flatMap({ UInt16($0) }) else {
-                    throw StoreError.unreachable(
-                        place: settings.place, operation: operation, cause: "the sentinel knows no master '\(name)'")
-                }
-                drop()
-                try open(host, port, until: end)
-            }
+        private func connect(until end: Duration) throws {
+            if let sentinel { address = try sentinel.master(until: end) }
+            transport = try RedisTransport(host: address.host, port: address.port, tls: settings.tls, until: end)
+            reader = redisReaderCreate()
             guard let file = settings.passwordFile else { return }
             let words = ["AUTH"] + (settings.user.map { [$0] } ?? []) + [try SecretFile.word(file)]
             let reply = try ask(words.map { Array($0.utf8) }, until: end)
             if case .error(let text) = reply {
                 throw StoreError.denied(place: settings.place, operation: "authenticate", cause: text)
             }
-        }
-
-        private func open(_ host: String, _ port: UInt16, until end: Duration) throws {
-            transport = try RedisTransport(host: host, port: port, tls: settings.tls, until: end)
-            reader = redisReaderCreate()
         }
 
         private func ask(_ words: [[UInt8]], until end: Duration) throws -> RedisReply {
