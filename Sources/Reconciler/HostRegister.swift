@@ -73,15 +73,22 @@ public struct HostRegister: Sendable {
     /// What every live host reads.
     func lowestSchema(at uptime: Duration) -> Int64? { live(at: uptime).map(\.generations).min() }
 
+    /// What a host reports that no leader of this epoch may go on beside.
+    enum Challenge: Hashable, Sendable {
+        case later(String)
+        case fork(String)
+    }
+
     /// Why a leader of this epoch must step down; nil where nothing speaks against it.
     ///
     /// - Parameter published: the digests of what it has published, by number.
-    func challenge(to epoch: UInt64, published: [UInt64: String]) -> String? {
+    func challenge(to epoch: UInt64, published: [UInt64: String]) -> Challenge? {
         for row in rows.values.sorted(by: { $0.report.host < $1.report.host }) {
             for mark in [row.report.highWater, row.report.applied].compactMap(\.self) {
-                if mark.epoch > epoch { return "host \(row.report.host) has seen \(mark), above this epoch \(epoch)" }
+                let host = row.report.host
+                if mark.epoch > epoch { return .later("host \(host) has seen \(mark), above this epoch \(epoch)") }
                 if mark.epoch == epoch, let own = published[mark.number], own != mark.digest {
-                    return "host \(row.report.host) has a fork: \(mark), not \(own.prefix(12))"
+                    return .fork("host \(host) has a fork: \(mark), not \(own.prefix(12))")
                 }
             }
         }

@@ -7,8 +7,7 @@ extension Leader {
     mutating func decide(at now: Moment) -> Action {
         guard let epoch, !isBusy else { return .wait(until: nil) }
         if let challenge = register.challenge(to: epoch, published: ownDigests) {
-            self.epoch = nil
-            problem = "steps down: \(challenge)"
+            stepDown(challenge)
             return .stand
         }
         if backOff.allows(at: now.uptime), let action = nextAction(in: epoch, at: now) {
@@ -20,10 +19,23 @@ extension Leader {
         return .wait(until: nextWake(after: now))
     }
 
+    private mutating func stepDown(_ challenge: HostRegister.Challenge) {
+        epoch = nil
+        switch challenge {
+        case .later(let cause): problem = "steps down: \(cause)"
+        case .fork(let cause):
+            // The host that has the other one may never be offered this one: it is counted here.
+            forks += 1
+            problem = "steps down: \(cause)"
+        }
+    }
+
     private mutating func nextAction(in epoch: UInt64, at now: Moment) -> Action? {
         guard rollout.document.frozen == nil else { return nil }
         if let action = rolloutAction(in: epoch, at: now) { return action }
-        guard let generation = candidate(in: epoch, at: now), mayPublish(generation, at: now) else { return nil }
+        guard let generation = candidate(in: epoch, at: now), !isDeleting(from: generation),
+            pace.allows(generation.pace(after: previous?.generation), at: now.uptime)
+        else { return nil }
         return publish(generation, at: now)
     }
 
@@ -39,15 +51,8 @@ extension Leader {
 
     mutating func publish(_ generation: Generation, at now: Moment) -> Action {
         attempts.append(generation)
-        nextPublish = max(nextPublish ?? now.uptime, now.uptime) + Self.pace
+        pace.published(generation.pace(after: previous?.generation), at: now.uptime)
         return .publish(generation, expecting: stored)
-    }
-
-    /// One at a time and a second, but what takes backends away may borrow the turn of the next.
-    private func mayPublish(_ generation: Generation, at now: Moment) -> Bool {
-        guard !isDeleting(from: generation) else { return false }
-        guard let nextPublish, now.uptime < nextPublish else { return true }
-        return now.uptime + Self.pace >= nextPublish && generation.takesAway(from: previous?.generation)
     }
 
     private mutating func candidate(in epoch: UInt64, at now: Moment) -> Generation? {
@@ -150,7 +155,8 @@ extension Leader {
 
     private func pacedWake(after now: Moment) -> Duration? {
         let slides = held.isEmpty ? nil : pools.nextChange(after: now.uptime)
-        return [nextPublish, nextKeep, slides].compactMap(\.self).filter { $0 > now.uptime }.min()
+        let keep = nextKeep.flatMap { $0 > now.uptime ? $0 : nil }
+        return [pace.wake(after: now.uptime), keep, slides].compactMap(\.self).min()
     }
 
     /// When time alone could change the generation: a drain or an override ends, or a host is not waited for any more.
@@ -158,16 +164,5 @@ extension Leader {
         let end = previous?.generation.nextDeadline(overrides: overrides, after: now.utc)
         let wait = end.map { Duration.seconds(max(1, $0 - now.utc)) } ?? Self.longestWait
         return now.uptime + min(wait, Self.longestWait)
-    }
-}
-
-extension Generation {
-    /// Whether a backend takes no new flows any more that did in the generation before.
-    func takesAway(from previous: Generation?) -> Bool {
-        guard let previous else { return false }
-        return previous.services.contains { old in
-            let members = Set(service(named: old.service.name)?.members.map(\.name) ?? [])
-            return old.members.contains { !members.contains($0.name) }
-        }
     }
 }

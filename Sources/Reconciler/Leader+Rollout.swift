@@ -63,7 +63,7 @@ extension Leader {
         do {
             if let next = try canaryGeneration(in: epoch, at: now) {
                 guard nextKeep.map({ now.uptime >= $0 }) ?? true, !isDeleting(from: next) else { return nil }
-                nextKeep = now.uptime + Self.pace
+                nextKeep = now.uptime + PublishPace.turn
                 return .keep(next)
             }
         } catch {

@@ -118,9 +118,6 @@ public struct Leader: Sendable {
         }
     }
 
-    /// At most one generation in this time, over time: one that takes backends away may come before its turn, and the
-    /// next waits for it.
-    public static let pace = Duration.seconds(1)
     /// Deadlines are in UTC, which may jump: it is looked at so often.
     static let longestWait = Duration.seconds(60)
 
@@ -128,6 +125,8 @@ public struct Leader: Sendable {
     /// What the last document did not pass, or the last publication failed of.
     public internal(set) var problem: String?
     public internal(set) var fenced: UInt64 = 0
+    /// Pairs of its own of which a host reported another digest.
+    public internal(set) var forks: UInt64 = 0
     /// Services of which the catalog would take away too much.
     public internal(set) var held: [HeldBack] = []
     /// Services whose catalog was never read.
@@ -173,7 +172,7 @@ public struct Leader: Sendable {
     var isBusy = false
     /// Documents that somebody else has written: not to be written before they are read again.
     var overtaken: Set<FleetKey> = []
-    var nextPublish: Duration?
+    var pace = PublishPace()
     var nextKeep: Duration?
     var backOff = BackOff(first: .seconds(1), longest: .seconds(30))
 

@@ -64,13 +64,15 @@ extension Reconciler {
         let current = host.current?.mark
         let isSettled = host.settledServices
         let services = applied?.order.publication.generation.services ?? []
+        var counts = host.counts
+        counts.forks += leader.forks
         let problems = troubles.sorted { $0.key < $1.key }.map(\.value) + host.problems.all
         return ReconcilerStatus(
             applied: applied?.order.publication, appliedAt: applied?.at, fleetDigest: applied?.report.fleetDigest,
             pending: current == applied?.order.publication.mark ? nil : current, highWater: host.highWater,
             isLeading: leader.epoch != nil, leaderEpoch: leader.epoch, down: host.down, isolated: host.isolated,
             unsettled: services.map(\.service.name).filter { !isSettled.contains($0) },
-            nextHops: applied?.order.nextHops ?? [:], drains: drains, counts: host.counts, fenced: leader.fenced,
+            nextHops: applied?.order.nextHops ?? [:], drains: drains, counts: counts, fenced: leader.fenced,
             problems: problems + [leader.problem].compactMap(\.self), warnings: applied?.report.warnings ?? [],
             lastError: lastError, fleet: fleetStatus)
     }
@@ -124,6 +126,7 @@ extension Reconciler {
     // MARK: - A line a change
 
     func logChanges(from before: Host) {
+        journey.look(at: host, at: clock.now.uptime)
         for name in host.down.keys.sorted() where before.down[name] == nil {
             logger.warning("backend down", metadata: ["backend": "\(name)"])
         }
@@ -132,7 +135,8 @@ extension Reconciler {
         }
         let mark = host.applied?.order.publication.mark
         if let mark, mark != before.applied?.order.publication.mark {
-            logger.info("applied", metadata: ["generation": "\(mark)"])
+            let took = journey.text(of: mark, at: clock.now.uptime)
+            logger.info("applied", metadata: ["generation": "\(mark)", "took": "\(took ?? "unknown")"])
         }
         let warned = before.applied?.report.warnings ?? []
         for warning in host.applied?.report.warnings ?? [] where !warned.contains(warning) {

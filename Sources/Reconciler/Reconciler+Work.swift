@@ -124,6 +124,7 @@ extension Reconciler {
         _ generation: Generation, after predecessor: Mark?, by writer: any FencedWriter
     ) async throws -> Leader.Event {
         let publication: Publication
+        let began = clock.now.uptime
         do {
             publication = try await writer.publish(generation, expecting: predecessor)
         } catch let refusal as PublishRefusal {
@@ -143,7 +144,8 @@ extension Reconciler {
             }
             publication = found
         }
-        logger.info("published", metadata: ["generation": "\(publication.mark)"])
+        let took = clock.now.uptime - began
+        logger.info("published", metadata: ["generation": "\(publication.mark)", "took": "\(took.milliseconds)"])
         post.yield(.trouble(.published, await ports.store.leftover))
         return .published(publication)
     }

@@ -85,6 +85,7 @@ public actor Reconciler {
     var sweep = BlobSweep()
     /// The reading of the rollout that was begun last, and the one that was told of last.
     var rolloutReads: (begun: UInt64, told: UInt64) = (0, 0)
+    var journey = Journey()
 
     private let inbox: AsyncStream<Input>
     nonisolated let post: AsyncStream<Input>.Continuation

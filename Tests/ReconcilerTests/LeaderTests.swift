@@ -45,6 +45,28 @@ struct LeaderTests {
         #expect(leader.handle(.tick, at: at(1)).text == "publish 1.2 web: a, b, d after 1.1")
     }
 
+    @Test func `what a backend's drain or its slots want waits for its turn, and is in no change's way`() {
+        var pace = PublishPace()
+        pace.published(.change, at: .seconds(5))
+        #expect(!pace.allows(.upkeep, at: .seconds(5.9)) && !pace.allows(.change, at: .seconds(5.9)))
+        pace.published(.upkeep, at: .seconds(6))
+        #expect(!pace.allows(.upkeep, at: .seconds(6.1)) && pace.allows(.change, at: .seconds(6.1)))
+        pace.published(.change, at: .seconds(6.1))
+        // It has had the next one's turn.
+        #expect(!pace.allows(.change, at: .seconds(7.9)) && pace.allows(.change, at: .seconds(8)))
+    }
+
+    @Test func `removals go first, and over time there is one generation a second all the same`() {
+        var pace = PublishPace()
+        var times: [Duration] = []
+        for tenth in 0..<300 where pace.allows(.removal, at: .milliseconds(100 * tenth)) {
+            pace.published(.removal, at: .milliseconds(100 * tenth))
+            times.append(.milliseconds(100 * tenth))
+        }
+        #expect(times.prefix(3) == [.zero, .milliseconds(100), .milliseconds(200)])
+        #expect(times.count == 32)
+    }
+
     @Test func `while one is being published the next waits`() throws {
         var (leader, _) = try leader()
         let first = try #require(leader.handle(.desired(try document("a, b, c")), at: at(5)).generation)
@@ -87,6 +109,14 @@ struct LeaderTests {
         let theirs = try publication("a, b, x", epoch: 2, number: 2, after: first)
         let action = leader.handle(.elected(epoch: 3, stored: theirs, kept: first), at: at(8))
         #expect(action.text == "publish 3.3 web: a, b, c, x draining after 2.2")
+    }
+
+    @Test func `a host's other digest of the leader's own pair is counted, and ends the leadership`() throws {
+        var (leader, _) = try leader()
+        let other = Mark(epoch: 1, number: 1, digest: "other")
+        let report = HostReport(host: "edge2", instance: "1", highWater: other, beat: 1)
+        #expect(leader.handle(.reports([report]), at: at(1)) == .stand)
+        #expect(leader.forks == 1)
     }
 
     @Test func `a failed write is tried again later and later, with what is newest then`() throws {

@@ -33,8 +33,8 @@ struct FleetForkTests {
             try await until("the fork is counted") { try await fleet.forks() > 0 }
             try await fleet.awaitAgreement()
             print("two holders of Redis's lock: equal again \(ContinuousClock.now - start) after the split ended")
-            // Sentinel takes some 10 s of them to tell the old master that it is none any more.
-            #expect(ContinuousClock.now - start < .seconds(40))
+            // Though Sentinel takes some 10 s to tell the old master that it is none any more. On a busy machine longer.
+            #expect(ContinuousClock.now - start < .seconds(25))
         }
     }
 }
