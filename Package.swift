@@ -121,7 +121,7 @@ let package = Package(
         tests("AdminTests", ["Admin", logging]),
         tests("HTTPTests", ["HTTP"]),
         tests("SluicedTests", ["sluiced", "Admin", "Coordination", "Documents", "Model", "Reconciler", logging]),
-        tests("CoordinationTests", ["Coordination", "ConsulAPI", "Storage", nio, logging]),
+        tests("CoordinationTests", ["Coordination", "ConsulAPI", "Reconciler", "Storage", nio, logging]),
     ],
     swiftLanguageModes: [.v6]
 )
