@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Glibc
 import TestSupport
 import Testing
 
 @testable import Coordination
 
-/// How many hosts one store serves: each is a client of its own with its own connections, as a host has them.
+/// How many hosts one store serves. Ten are clients as a host has them; the rest ask the same with connections of their
+/// own from one light process: the clients of one process share 64 connections to a server, which is plenty for a host,
+/// and a thousand would wait for each other and not for etcd.
 ///
 /// `SLUICE_WATCHERS=10,100,1000` chooses the sizes; the figures are printed.
-@Suite(.requires("etcd", "curl"), .timeLimit(.minutes(10))) struct WatcherTests {
-    private static let sizes: [Int] = (getenv("SLUICE_WATCHERS").map { String(cString: $0) } ?? "10")
+@Suite(.serialized, .requires("etcd", "curl", "python3"), .timeLimit(.minutes(10))) struct WatcherTests {
+    private static let sizes: [Int] = (getenv("SLUICE_WATCHERS").map { String(cString: $0) } ?? "30")
         .split(separator: ",").compactMap { Int($0) }
 
+    /// Of our own clients.
+    private static let ownMax = 10
     private static let services = 500
     private static let publications = 5
 
@@ -29,21 +34,25 @@ import Testing
         let (arrivals, arrived) = AsyncStream.makeStream(of: String.self)
         let following = Task {
             try await withThrowingDiscardingTaskGroup { group in
-                for number in 0..<watchers {
+                for number in 0..<min(watchers, Self.ownMax) {
                     let host = try await site.client("host-\(number)")
                     group.addTask { try await Self.follow(host, arrived) }
                 }
             }
         }
         var iterator = arrivals.makeAsyncIterator()
-        try await Self.wait(for: watchers, of: current, &iterator)
+        let own = min(watchers, Self.ownMax)
+        try await Self.wait(for: own, of: current, &iterator)
+        let light = try await LightWatchers(watchers - own, of: site.fleet, in: server, at: current)
+        defer { light.end() }
         let sent = try Self.bytesSent(server)
         var slowest: [Duration] = []
         for change in 1...Self.publications {
             blobs[change] = try await leader.putBlob(Self.service(change, change: change))
             let began = BootClock.now()
             current = try await publish(blobs, by: leader, as: tenure, after: current)
-            try await Self.wait(for: watchers, of: current, &iterator)
+            try await Self.wait(for: own, of: current, &iterator)
+            try await light.wait(for: current)
             slowest.append(BootClock.now() - began)
         }
         let bytes = (try Self.bytesSent(server) - sent) / Self.publications
@@ -104,5 +113,37 @@ import Testing
             throw SystemError("read etcd's count of bytes", cause: text)
         }
         return Int(bytes)
+    }
+}
+
+/// Watchers of another make, in a process of their own.
+private struct LightWatchers {
+    private let process: StoreProcess?
+
+    init(_ count: Int, of fleet: String, in server: EtcdServer, at current: String) async throws {
+        guard count > 0 else {
+            process = nil
+            return
+        }
+        let directory = try TemporaryDirectory()
+        process = try await StoreProcess(
+            [
+                RepositoryRoot.path + "/tools/lab-watchers", "\(server.port)", try StoreKeys(fleet: fleet).prefix,
+                "\(count)",
+            ],
+            in: directory
+        ) { try Self.have(current, directory) }
+    }
+
+    func wait(for digest: String) async throws {
+        guard let process else { return }
+        try await awaited("the light watchers", within: .seconds(300)) { try Self.have(digest, process.directory) }
+    }
+
+    func end() { process?.end() }
+
+    private static func have(_ digest: String, _ directory: TemporaryDirectory) throws -> Bool {
+        let said = FileManager.default.contents(atPath: directory.path + "/log") ?? Data()
+        return String(decoding: said, as: UTF8.self).contains("all \(digest)")
     }
 }
