@@ -10,12 +10,23 @@ struct CatalogSize {
     let services: Int
     let instances: Int
 
+    private static let chosen = ProcessInfo.processInfo.environment["SLUICE_CATALOG"]
+    static var isChosen: Bool { chosen != nil }
+
     static var wanted: CatalogSize {
-        let words = (ProcessInfo.processInfo.environment["SLUICE_CATALOG"] ?? "").split(separator: "x").map { Int($0) }
+        let words = (chosen ?? "").split(separator: "x").map { Int($0) }
         guard words.count == 2, let services = words[0], let instances = words[1] else {
             return CatalogSize(services: 120, instances: 3)
         }
         return CatalogSize(services: services, instances: instances)
+    }
+
+    /// What this process computes meanwhile.
+    func processorTime(during time: Duration) async throws -> Duration {
+        let before = clock()
+        // Not to wait for something: the time is what is measured.
+        try await Task.sleep(for: time)
+        return .microseconds(clock() - before)
     }
 
     /// The body that registers one instance, on a node of its number, with a check.

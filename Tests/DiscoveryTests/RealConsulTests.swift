@@ -180,10 +180,17 @@ import Testing
                 try await running.put("/catalog/register", size.instance(size.instances, of: 1, status: "passing"))
                 try await awaited("s1") { running.service("s1")?.reading?.instances.count == size.instances + 1 }
             }
-            #expect(flip.requests <= 4)
+            // An instance is some 1.3 kB of JSON, a service's name in the list of all and its index some 20 bytes.
+            #expect(flip.requests <= 4 && flip.bytes <= 2_000 * (size.instances + 4))
             #expect(registration.requests <= size.services + 6)
+            #expect(registration.bytes <= 2_000 * (size.instances + 4) + 100 * size.services)
+            let time = Duration.seconds(CatalogSize.isChosen ? 10 : 1)
+            let rest = try await size.processorTime(during: time)
+            // In a whole run other tests work in this process.
+            #expect(!CatalogSize.isChosen || rest < time / 20, "it is not at rest")
             print(
-                "\(size.services) services of \(size.instances): at rest \(try Shell.run("ps -o rss= -p \(getpid())"))")
+                "\(size.services) services of \(size.instances): CPU time in \(time) at rest \(rest), resident kB "
+                    + (try Shell.run("ps -o rss= -p \(getpid())")))
         }
     }
 }
