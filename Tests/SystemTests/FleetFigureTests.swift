@@ -5,9 +5,12 @@ import Glibc
 import TestSupport
 import Testing
 
-/// How quick a fleet is. The bounds leave room for a busy machine; `SLUICE_FIGURES=100` measures as many changes.
+/// How quick a fleet is. The bounds leave room for a busy machine; `SLUICE_FIGURES=100` measures as many changes on a
+/// quiet one, with release products, and holds the contract's.
 @Suite(.serialized, .requiresFleet)
 struct FleetFigureTests {
+    private static let figures = ProcessInfo.processInfo.environment["SLUICE_FIGURES"].flatMap { Int($0) }
+
     private struct Times: Decodable {
         var changes: Int
         var median: Double
@@ -16,7 +19,7 @@ struct FleetFigureTests {
 
     /// Ten services; the quiet time is 50 ms.
     @Test func `a change in Consul is in the maps of all three hosts soon`() async throws {
-        let changes = ProcessInfo.processInfo.environment["SLUICE_FIGURES"].flatMap { Int($0) } ?? 10
+        let changes = Self.figures ?? 10
         try await FleetLab.tell { fleet in
             let services = (0..<10).map { number in
                 "  - { name: s\(number), vip: { address: 10.9.9.\(10 + number), port: 80, protocol: tcp }, "
@@ -28,7 +31,8 @@ struct FleetFigureTests {
                 ["exec", "router", Lab.tools + "/lab-changes", "\(changes)", "10"] + logs, within: 60 + 10 * changes)
             let times = try JSON.read(output, as: Times.self)
             print("Consul to the maps of three hosts, ms, quiet time 50: \(output)")
-            #expect(times.median < 1_500 && times.worst < 10_000, "\(times)")
+            let most: Double = Self.figures == nil ? 1_500 : 50 + 100
+            #expect(times.median < most && times.worst < 10_000, "\(times)")
         }
     }
 
@@ -42,7 +46,7 @@ struct FleetFigureTests {
             _ = try await fleet.leader(beside: first)
             let time = ContinuousClock.now - start
             print("\(store): another led \(time) after a clean stop")
-            #expect(time < .seconds(2.5), "it waited for the lease")
+            #expect(time < (Self.figures == nil ? .seconds(2.5) : .seconds(0.5)), "it waited for the lease")
             try await until("it has ended") { !first.isAlive }
             try await first.start()
         }

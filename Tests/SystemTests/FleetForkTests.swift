@@ -34,7 +34,8 @@ struct FleetForkTests {
             try await fleet.awaitAgreement()
             print("two holders of Redis's lock: equal again \(ContinuousClock.now - start) after the split ended")
             // Though Sentinel takes some 10 s to tell the old master that it is none any more. On a busy machine longer.
-            #expect(ContinuousClock.now - start < .seconds(25))
+            let isMeasured = ProcessInfo.processInfo.environment["SLUICE_FIGURES"] != nil
+            #expect(ContinuousClock.now - start < .seconds(isMeasured ? 10 : 25))
         }
     }
 }
