@@ -77,13 +77,16 @@ let package = Package(
         module("Admin", ["CLinux", hummingbird, nio, logging]),
         module("HTTP", []),
 
-        // Floor 3: the programs.
+        // Floor 3: the programs, and what they have in common.
+        module(
+            "Programs",
+            ["Admin", "BPF", "ConsulAPI", "Coordination", "Documents", "EventLoop", "Reconciler", "Storage"]),
         .executableTarget(
             name: "sluiced",
             dependencies: [
                 "Model", "Storage", "EventLoop", "ConsulAPI", "Documents", "Dataplane", "NextHops", "Health",
-                "Discovery", "Coordination", "Reconciler", "Admin", "CLinux", "BPF", argumentParser, logging,
-                lifecycle, unixSignals,
+                "Discovery", "Coordination", "Programs", "Reconciler", "Admin", "CLinux", "BPF", argumentParser,
+                logging, lifecycle, unixSignals,
             ],
             swiftSettings: strict),
         module("Benchmark", ["Model", "BPF", "Storage", "Dataplane", "CDataplane", "CLinux"]),
@@ -92,8 +95,8 @@ let package = Package(
             dependencies: [
                 "Benchmark",
                 "Model", "BPF", "Storage", "EventLoop", "Documents", "Dataplane", "NextHops", "Reconciler", "Admin",
-                "Diagnosis", "ConsulAPI", "Coordination", "Discovery", "Templates", "CLinux", "CDataplane", logging,
-                argumentParser, unixSignals, httpClient, nio, nioHTTP1, nioFoundation,
+                "Diagnosis", "ConsulAPI", "Coordination", "Programs", "Discovery", "Templates", "CLinux", "CDataplane",
+                logging, argumentParser, unixSignals, httpClient, nio, nioHTTP1, nioFoundation,
             ],
             path: "tools/sluicectl",
             swiftSettings: strict),
@@ -120,7 +123,9 @@ let package = Package(
         tests("ReconcilerTests", ["Reconciler", "Model", "Storage", logging]),
         tests("AdminTests", ["Admin", logging]),
         tests("HTTPTests", ["HTTP"]),
-        tests("SluicedTests", ["sluiced", "Admin", "Coordination", "Documents", "Model", "Reconciler", logging]),
+        tests(
+            "SluicedTests",
+            ["sluiced", "Admin", "Coordination", "Documents", "Model", "Programs", "Reconciler", "Storage", logging]),
         tests("CoordinationTests", ["Coordination", "ConsulAPI", "Reconciler", "Storage", nio, logging]),
     ],
     swiftLanguageModes: [.v6]

@@ -21,19 +21,25 @@ public struct StoreTLS: Hashable, Sendable {
 
 /// Files that hold secrets: read anew each time they are needed, so that a rotated one takes effect without a restart.
 enum SecretFile {
-    /// The one word in a file; throws `StoreError.settings` where it is missing, for everybody to read, or another.
+    /// The one word in a file; throws `StoreError.credentials` where it is missing, for everybody to read, or another.
     static func word(_ path: String) throws -> String {
         try checkMode(path)
         let bytes: [UInt8]
-        do { bytes = try AtomicFile.read(path, limit: 1 << 16) } catch { throw StoreError.settings("\(error)") }
+        do {
+            bytes = try AtomicFile.read(path, limit: 1 << 16)
+        } catch {
+            throw StoreError.credentials("\(path) cannot be read: \(error.cause)")
+        }
         let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-        guard words.count == 1 else { throw StoreError.settings("\(path) does not hold one word and nothing else") }
+        guard words.count == 1 else {
+            throw StoreError.credentials("\(path) does not hold one word and nothing else")
+        }
         return String(words[0])
     }
 
     static func checkMode(_ path: String) throws {
         guard try status(path).st_mode & 0o007 == 0 else {
-            throw StoreError.settings("\(path): everybody on this host may use it: chmod o= \(path)")
+            throw StoreError.credentials("\(path): everybody on this host may use it: chmod o= \(path)")
         }
     }
 
@@ -47,7 +53,7 @@ enum SecretFile {
         var status = stat()
         guard stat(path, &status) == 0 else {
             let cause = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
-            throw StoreError.settings("read \(path): \(cause)")
+            throw StoreError.credentials("\(path) cannot be read: \(cause)")
         }
         return status
     }

@@ -94,7 +94,11 @@ public struct Election: Sendable {
                 told = nil
             } catch let error as StoreError {
                 // A line a change of state, however often it is tried.
-                if told != "\(error)" { logger.warning("cannot stand for election", metadata: ["error": "\(error)"]) }
+                if told != "\(error)" {
+                    let what: Logger.Message =
+                        lock == .leader ? "cannot stand for election" : "it is not had yet, and tried again"
+                    logger.warning(what, metadata: ["error": "\(error)"])
+                }
                 told = "\(error)"
                 try await Task.sleep(for: pause)
             }

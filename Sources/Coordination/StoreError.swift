@@ -18,6 +18,8 @@ public enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     case damaged(place: String, digest: String)
     /// A name that cannot be part of a key.
     case name(String)
+    /// A file with a secret, a certificate or a key is missing, for everybody to read, or not what it should be.
+    case credentials(String)
     /// Settings that contradict each other or cannot be read.
     case settings(String)
 
@@ -36,15 +38,15 @@ public enum StoreError: Error, Hashable, Sendable, CustomStringConvertible {
                 + "if it was lost: sluicectl store restore --from HOST"
         case .foreign(let place, let fleet, let found):
             "\(place): the store belongs to fleet \(found), this host to \(fleet)"
-        case .unreachable(let place, let operation, let cause): "\(operation) at \(place): \(cause)"
+        case .unreachable(let place, _, let cause): "\(place) cannot be used now: \(cause)"
         case .unknown(let place, let operation, let cause):
-            "\(operation) at \(place): \(cause); whether it was done is unknown"
+            "\(place) did not answer (\(operation)): \(cause); whether it was done is unknown"
         case .denied(let place, let operation, let cause): "\(operation) at \(place): not permitted: \(cause)"
         case .refused(let place, let operation, let cause): "\(operation) at \(place): \(cause)"
         case .damaged(let place, let digest): "\(place): blob \(digest.prefix(12)) has other bytes than its digest says"
         case .name(let text):
             "'\(text.prefix(KeyPart.longest))' is no name for a key: 1 to \(KeyPart.longest) letters, digits and -_.:@"
-        case .settings(let text): text
+        case .credentials(let text), .settings(let text): text
         }
     }
 }

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Admin
-import BPF
-import EventLoop
-import Reconciler
-import Storage
+import Programs
 
 /// What kept the daemon from starting or going on, in one line.
 struct StartFailure: Error, CustomStringConvertible {
@@ -31,13 +28,8 @@ struct StartFailure: Error, CustomStringConvertible {
     static func code(of error: any Error) -> ExitCode? {
         switch error {
         case let failure as StartFailure: failure.code
-        case let problem as Problem: problem.exitCode
-        case let error as BPFError: ExitCode(systemError: error.errno)
-        case let error as StorageError: ExitCode(systemError: error.errno)
-        case let error as StateError: ExitCode(systemError: error.errno)
-        case let error as EventLoopError: ExitCode(systemError: error.errno)
         case let failure as Privileges.Failure: failure.code
-        default: nil
+        default: ExitCode(of: error)
         }
     }
 

@@ -67,7 +67,7 @@ import Testing
         let error = await #expect(throws: StoreError.self) { try await store.identity() }
         // On a starved machine the time ends first.
         let lines = ["Connection refused", "no answer in time"].map { cause in
-            StoreError.unreachable(place: "etcd at http://127.0.0.1:1", operation: "kv/range", cause: cause)
+            StoreError.unreachable(place: "etcd at http://127.0.0.1:1", operation: "read", cause: cause)
         }
         #expect(error.map(lines.contains) == true, "\(String(describing: error))")
     }

@@ -78,7 +78,7 @@ import Testing
         let wrong = try RedisStore(named, fleet: "f")
         await #expect { try await wrong.identity() } throws: { "\($0)".contains("not permitted: WRONGPASS") }
         try Shell.run("chmod 644 \(file)")
-        await #expect(throws: StoreError.settings("\(file): everybody on this host may use it: chmod o= \(file)")) {
+        await #expect(throws: StoreError.credentials("\(file): everybody on this host may use it: chmod o= \(file)")) {
             try await wrong.identity()
         }
     }

@@ -131,5 +131,13 @@ struct LockRunTests {
         #expect(none.status == 2 && none.errors.contains("names no store"), "\(none)")
         let away = try await Command.output([program, "lock", "status", "a", "--store", "etcd://127.0.0.1:1"])
         #expect(away.status == 4, "\(away)")
+        #expect(away.errors.hasPrefix("etcd at http://127.0.0.1:1 cannot be used now: Connection refused\n"), "\(away)")
+    }
+
+    @Test func `a password that is missing ends it at once, with the code of permissions`() async throws {
+        let store = ["--store", "etcd://127.0.0.1:1", "--user", "me", "--password-file", "/no/such/file"]
+        let output = try await Command.output(
+            ["\(Lab.products)/sluicectl", "lock", "run", "a"] + store + ["--", "true"])
+        #expect(output.status == 7, "\(output)")
     }
 }

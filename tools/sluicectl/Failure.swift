@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Admin
+import Coordination
+import Programs
 
 /// Ends the command: what went wrong and, where it is known, what to type.
 struct Failure: Error, CustomStringConvertible {
@@ -15,6 +17,8 @@ struct Failure: Error, CustomStringConvertible {
     }
 
     init(_ problem: Admin.Problem) { self.init(problem.exitCode, problem.error, remedy: problem.remedy) }
+
+    init(_ error: StoreError) { self.init(Admin.Problem(error)) }
 
     var description: String { remedy.isEmpty ? message : "\(message)\n  \(remedy)" }
 }

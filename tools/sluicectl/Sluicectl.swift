@@ -2,10 +2,10 @@
 
 import Admin
 import ArgumentParser
-import BPF
 import Coordination
 import Documents
 import Glibc
+import Programs
 
 /// `sluicectl`: nouns look and change nothing, verbs change.
 @main
@@ -55,10 +55,11 @@ struct Sluicectl: AsyncParsableCommand {
             Glibc.exit(Admin.ExitCode.badDocument.rawValue)
         case let error as StoreError:
             end(with: Failure(error))
-        case let failure as BPFError:
-            Terminal.error(failure.description)
-            Glibc.exit(Admin.ExitCode(systemError: failure.errno).rawValue)
         default:
+            if let code = Admin.ExitCode(of: error) {
+                Terminal.error("\(error)")
+                Glibc.exit(code.rawValue)
+            }
             let code = exitCode(for: error)
             if code == .validationFailure {
                 Terminal.error(fullMessage(for: error))

@@ -7,6 +7,7 @@ import Discovery
 import Documents
 import Logging
 import Model
+import Programs
 import Storage
 import Templates
 import UnixSignals
@@ -126,7 +127,9 @@ struct TemplateSources {
                 .badDocument, "the templates need Consul, and the configuration does not say where it is",
                 remedy: "add  discovery: { consul: { address: http://127.0.0.1:8500 } }")
         }
-        client = ConsulClient(ConsulSettings(access))
+        var settings = try ConsulSettings(access)
+        settings.maximumPolls = 180
+        client = ConsulClient(settings)
         var logger = Logger(label: "templates") { StreamLogHandler.standardError(label: $0) }
         logger[metadataKey: "host"] = "\(host.host)"
         runner = TemplateRunner(
@@ -150,16 +153,5 @@ extension DiscoverySource? {
 
     fileprivate var isFile: Bool {
         if case .file = self { true } else { false }
-    }
-}
-
-extension ConsulSettings {
-    init(_ access: ConsulAccess) {
-        self.init(
-            addresses: access.addresses.compactMap { ConsulAddress($0) }, datacenter: access.datacenter,
-            namespace: access.namespace, partition: access.partition, tokenFile: access.tokenFile,
-            tls: ConsulTLS(
-                authority: access.tls.authority, certificate: access.tls.certificate, key: access.tls.key,
-                serverName: access.tls.serverName), maximumPolls: 180)
     }
 }

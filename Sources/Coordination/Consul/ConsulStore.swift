@@ -252,7 +252,7 @@ extension ConsulStore {
                     ? StoreError.unknown(place: place, operation: operation, cause: error.cause)
                     : StoreError.unreachable(place: place, operation: operation, cause: error.cause)
             case .permission: throw StoreError.denied(place: place, operation: operation, cause: error.cause)
-            case .credentials: throw StoreError.settings(error.cause)
+            case .credentials: throw StoreError.credentials(error.cause)
             case .refused, .garbage:
                 throw StoreError.refused(place: place, operation: operation, cause: error.cause)
             }

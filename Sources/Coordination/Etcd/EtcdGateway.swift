@@ -107,7 +107,7 @@ actor EtcdGateway {
         if case .unknown(let place, let operation, let cause) = last as? StoreError {
             throw StoreError.unreachable(place: place, operation: operation, cause: cause)
         }
-        throw last ?? StoreError.unreachable(place: place, operation: path, cause: "no endpoint")
+        throw last ?? StoreError.unreachable(place: place, operation: words(of: path), cause: "no endpoint")
     }
 
     private func write<Answer: Decodable & Sendable>(_ path: String, _ request: some Encodable & Sendable) async throws
@@ -124,7 +124,7 @@ actor EtcdGateway {
                 try Task.checkCancellation()
             }
         }
-        throw last ?? StoreError.unreachable(place: place, operation: path, cause: "no endpoint")
+        throw last ?? StoreError.unreachable(place: place, operation: words(of: path), cause: "no endpoint")
     }
 
     private func isDoubtful(_ header: EtcdHeader?) -> Bool {
@@ -170,7 +170,7 @@ extension EtcdGateway {
         do {
             return try await exchange(path, body, at: index)
         } catch is ExpiredToken {
-            throw StoreError.denied(place: place, operation: path, cause: "the token is refused")
+            throw StoreError.denied(place: place, operation: words(of: path), cause: "the token is refused")
         }
     }
 
@@ -219,7 +219,7 @@ extension EtcdGateway {
         do {
             return try EtcdJSON.decoded(data, as: Answer.self)
         } catch {
-            throw StoreError.refused(place: place, operation: path, cause: "the answer is not etcd's")
+            throw StoreError.refused(place: place, operation: words(of: path), cause: "the answer is not etcd's")
         }
     }
 
@@ -246,14 +246,16 @@ extension EtcdGateway {
             return ExpiredToken()
         }
         switch failure.code {
-        case 7: return StoreError.denied(place: place, operation: path, cause: cause)
+        case 7: return StoreError.denied(place: place, operation: words(of: path), cause: cause)
         case 3 where cause.contains("user name is empty"):
-            return StoreError.denied(place: place, operation: path, cause: "etcd asks for a user, none is configured")
-        case 4, 14, nil: return StoreError.unknown(place: place, operation: path, cause: cause)
+            return StoreError.denied(
+                place: place, operation: words(of: path), cause: "etcd asks for a user, and none is configured")
+        case 4, 14, nil: return StoreError.unknown(place: place, operation: words(of: path), cause: cause)
         case 8:
             return StoreError.refused(
-                place: place, operation: path, cause: "\(cause): compact and defragment etcd, then disarm its alarm")
-        default: return StoreError.refused(place: place, operation: path, cause: cause)
+                place: place, operation: words(of: path),
+                cause: "\(cause): compact and defragment etcd, then disarm its alarm")
+        default: return StoreError.refused(place: place, operation: words(of: path), cause: cause)
         }
     }
 
@@ -262,7 +264,21 @@ extension EtcdGateway {
         if Task.isCancelled { return CancellationError() }
         let (cause, isSent) = HTTPFailure.words(error)
         return isSent
-            ? StoreError.unknown(place: place, operation: path, cause: cause)
-            : StoreError.unreachable(place: place, operation: path, cause: cause)
+            ? StoreError.unknown(place: place, operation: words(of: path), cause: cause)
+            : StoreError.unreachable(place: place, operation: words(of: path), cause: cause)
+    }
+}
+
+/// What a request to the gateway is for, in a person's words.
+private func words(of path: String) -> String {
+    switch path {
+    case "kv/txn": "read or write"
+    case "kv/range": "read"
+    case "lease/grant": "ask for a lease"
+    case "lease/keepalive": "renew the lease"
+    case "lease/revoke": "give the lease back"
+    case "maintenance/status", "maintenance/alarm": "read its state"
+    case "auth/authenticate": "authenticate"
+    default: path
     }
 }

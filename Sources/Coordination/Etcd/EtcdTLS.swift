@@ -10,7 +10,7 @@ final class EtcdTLS: Sendable {
 
     init(_ files: StoreTLS) { self.files = files }
 
-    /// Throws `StoreError.settings` where a file cannot be used.
+    /// Throws `StoreError.credentials` where a file cannot be used.
     func configuration() throws -> TLSConfiguration {
         if let key = files.keyFile { try SecretFile.checkMode(key) }
         let stamps = try files.files.map(SecretFile.stamp)
@@ -36,7 +36,7 @@ final class EtcdTLS: Sendable {
         do {
             return try load()
         } catch {
-            throw StoreError.settings("\(path) is no PEM file that TLS can use: \(error)")
+            throw StoreError.credentials("\(path) is no PEM file that TLS can use: \(error)")
         }
     }
 }

@@ -130,7 +130,9 @@ extension RedisTransport {
     private static func load(_ what: String, _ path: String?, _ load: (String) -> Int32) throws {
         guard let path else { return }
         ERR_clear_error()
-        guard load(path) == 1 else { throw StoreError.settings("\(path): no \(what) for TLS: \(opensslError())") }
+        guard load(path) == 1 else {
+            throw StoreError.credentials("\(path): no \(what) for TLS: \(opensslError())")
+        }
     }
 
     private static func opensslError() -> String {

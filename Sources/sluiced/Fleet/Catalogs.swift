@@ -5,6 +5,7 @@ import Discovery
 import Documents
 import Logging
 import Model
+import Programs
 import Reconciler
 
 extension ConsulCatalog: CatalogSource {}

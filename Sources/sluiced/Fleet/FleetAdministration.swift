@@ -5,6 +5,7 @@ import Coordination
 import Documents
 import Glibc
 import Model
+import Programs
 import Reconciler
 import Synchronization
 
@@ -189,21 +190,6 @@ extension ReconcilerStatus.Fleet {
 extension Caller {
     /// As it stands in documents.
     var author: String { name == "uid \(userID)" ? name : "\(name) (uid \(userID))" }
-}
-
-extension Admin.Problem {
-    init(_ error: StoreError) { self.init("\(error)", exitCode: ExitCode(error)) }
-}
-
-extension ExitCode {
-    init(_ error: StoreError) {
-        switch error {
-        case .empty, .unreachable, .unknown: self = .unreachable
-        case .denied: self = .permission
-        case .name, .settings: self = .usage
-        case .foreign, .refused, .damaged: self = .failed
-        }
-    }
 }
 
 extension ApplyAnswer {

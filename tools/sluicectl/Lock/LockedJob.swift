@@ -52,9 +52,15 @@ final class LockedJob: Sendable {
     }
 
     private func hold(in store: any LockStore) async throws -> Int32 {
+        do {
+            _ = try await store.status(of: lock)
+        } catch let error as StoreError where !error.isTransient {
+            // A password that is missing, a store that is another's: no waiting mends it.
+            throw error
+        } catch is StoreError {}
         let election = Election(
             store: store, lock: lock, host: hostName(), timing: timing,
-            logger: Logger(label: "lock", factory: Told.init))
+            logger: Logger(label: text, factory: Told.init))
         let floor: @Sendable () async -> UInt64 = { [above] in above }
         return try await election.lead(above: floor) { leadership in try await self.work(leadership) }
     }
@@ -154,7 +160,9 @@ private struct Told: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.warning
 
-    init(label: String) {}
+    private let lock: String
+
+    init(label: String) { lock = label }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -162,6 +170,7 @@ private struct Told: LogHandler {
     }
 
     func log(event: LogEvent) {
-        Terminal.error("\(event.message): \(event.metadata?["error"].map { "\($0)" } ?? "")")
+        let cause = event.metadata?["error"].map { ": \($0)" } ?? ""
+        Terminal.error("lock '\(lock)': \(event.message)\(cause)")
     }
 }

@@ -82,14 +82,3 @@ struct StorePlace {
         try await location.withStore(of: fleet, body)
     }
 }
-
-extension Failure {
-    init(_ error: StoreError) {
-        switch error {
-        case .empty, .unreachable, .unknown: self.init(.unreachable, "\(error)")
-        case .denied: self.init(.permission, "\(error)")
-        case .foreign, .refused, .damaged: self.init(.failed, "\(error)")
-        case .name, .settings: self.init(.usage, "\(error)")
-        }
-    }
-}

@@ -5,6 +5,7 @@ import Discovery
 import Documents
 import Logging
 import Model
+import Programs
 
 /// One look at where instances are found, as the leader looks all the time.
 enum CatalogLook {
@@ -22,7 +23,7 @@ enum CatalogLook {
             catalog.watch(queries)
             return await look(queries, run: { await catalog.run() }, current: { catalog.current })
         case .consul(let discovery):
-            let client = ConsulClient(ConsulSettings(discovery.access))
+            let client = ConsulClient(try ConsulSettings(discovery.access))
             let catalog = ConsulCatalog(client, logger: quiet)
             catalog.watch(queries)
             let found = await look(queries, run: { await catalog.run() }, current: { catalog.current })
