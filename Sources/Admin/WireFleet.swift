@@ -44,6 +44,21 @@ public struct FleetAnswer: Codable, Hashable, Sendable {
         }
     }
 
+    /// What the leader knows of the instances of a query.
+    public struct Discovery: Codable, Hashable, Sendable {
+        public var query: String
+        /// Seconds since the answer in use was last confirmed; nil: there was none yet.
+        public var age: Int64?
+        /// Why there is no newer one, or none that is obeyed.
+        public var trouble: String?
+
+        public init(query: String, age: Int64? = nil, trouble: String? = nil) {
+            self.query = query
+            self.age = age
+            self.trouble = trouble
+        }
+    }
+
     /// What a host says of itself.
     public struct Host: Codable, Hashable, Sendable {
         public var name: String
@@ -98,15 +113,16 @@ public struct FleetAnswer: Codable, Hashable, Sendable {
     public var rollout: Rollout?
     /// Why nothing is published; nil: the fleet is not frozen.
     public var frozen: String?
-    /// Why what is published is not all that the catalog says, a sentence each: the brake above all; empty but from the
-    /// leader.
+    /// Why what is published is not all that is wanted, a sentence each: the brake above all. As the leader says.
     public var held: [String]
     public var hosts: [Host]
+    /// What is asked of Consul; the leader alone asks, and answers here.
+    public var discovery: [Discovery]
 
     public init(
         fleet: String, store: String, identity: String? = nil, leader: String? = nil, epoch: UInt64 = 0,
         generation: StatusAnswer.Generation? = nil, desired: Desired? = nil, rollout: Rollout? = nil,
-        frozen: String? = nil, held: [String] = [], hosts: [Host] = []
+        frozen: String? = nil, held: [String] = [], hosts: [Host] = [], discovery: [Discovery] = []
     ) {
         self.fleet = fleet
         self.store = store
@@ -119,6 +135,7 @@ public struct FleetAnswer: Codable, Hashable, Sendable {
         self.frozen = frozen
         self.held = held
         self.hosts = hosts
+        self.discovery = discovery
     }
 }
 

@@ -6,7 +6,7 @@ import Model
 public struct HostReport: SharedDocument, Hashable {
     public static let keys: Set<String> = [
         "generations", "host", "instance", "store", "high-water", "applied", "fleet-digest", "down", "settled",
-        "isolated", "drops", "mismatches", "verify", "forks", "abandoned", "beat",
+        "isolated", "held", "drops", "mismatches", "verify", "forks", "abandoned", "beat",
     ]
     /// An old leader must know of a new host that it lives, and what it reads.
     public static let toleratesNewer = true
@@ -29,6 +29,8 @@ public struct HostReport: SharedDocument, Hashable {
     public var settled: [String]
     /// Services whose brake holds its down set back, sorted.
     public var isolated: [String]
+    /// Of the leader: why what is published is not all that is wanted, a sentence each.
+    public var held: [String]
     /// Packets dropped by reason since its counters were made.
     public var drops: [String: UInt64]
     /// How often its maps were found other than they should be.
@@ -44,8 +46,8 @@ public struct HostReport: SharedDocument, Hashable {
     public init(
         host: String, instance: String, generations: Int64 = Int64(Generation.schema), store: String? = nil,
         highWater: Mark? = nil, applied: Mark? = nil, fleetDigest: String? = nil, down: [BackendName] = [],
-        settled: [String] = [], isolated: [String] = [], drops: [String: UInt64] = [:], mismatches: UInt64 = 0,
-        verify: String? = nil, forks: UInt64 = 0, abandoned: String? = nil, beat: UInt64 = 0
+        settled: [String] = [], isolated: [String] = [], held: [String] = [], drops: [String: UInt64] = [:],
+        mismatches: UInt64 = 0, verify: String? = nil, forks: UInt64 = 0, abandoned: String? = nil, beat: UInt64 = 0
     ) {
         self.host = host
         self.instance = instance
@@ -57,6 +59,7 @@ public struct HostReport: SharedDocument, Hashable {
         self.down = down
         self.settled = settled
         self.isolated = isolated
+        self.held = held
         self.drops = drops
         self.mismatches = mismatches
         self.verify = verify
@@ -77,6 +80,7 @@ public struct HostReport: SharedDocument, Hashable {
                 return BackendName(service: try fields["service"].string(), backend: try fields["backend"].string())
             },
             settled: try fields["settled"].texts(), isolated: try fields["isolated"].texts(),
+            held: try fields.optional("held")?.texts() ?? [],
             drops: try fields["drops"].dictionary { reader throws(CanonicalError) in try reader.count() },
             mismatches: try fields["mismatches"].count(), verify: try fields.optional("verify")?.string(),
             forks: try fields["forks"].count(), abandoned: try fields.optional("abandoned")?.string(),
@@ -97,6 +101,8 @@ public struct HostReport: SharedDocument, Hashable {
         members["applied"] = applied?.canonical
         members["fleet-digest"] = fleetDigest.map { .string($0) }
         members["verify"] = verify.map { .string($0) }
+        // Nobody but the leader has any.
+        if !held.isEmpty { members["held"] = .texts(held) }
         members["abandoned"] = abandoned.map { .string($0) }
         return members
     }

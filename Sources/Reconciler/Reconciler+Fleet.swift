@@ -233,6 +233,7 @@ extension Reconciler {
         var drops: [String: UInt64] = [:]
         while !Task.isCancelled {
             var report = host.report(of: fleet.host, instance: instance, drops: [:])
+            report.held = leader.reservations
             let now = clock.now.uptime
             if pace.isDue(report, at: now) {
                 do { (drops, _) = (try await ports.applier.drops(), note(.counters, nil)) } catch {

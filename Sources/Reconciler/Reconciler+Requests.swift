@@ -82,8 +82,8 @@ extension Reconciler {
         let now = clock.now.uptime
         return .init(
             store: host.identity, leaseRemaining: writer?.remaining, frozen: leader.rollout.document.frozen,
-            rollout: leader.rollout.document.rollout, held: leader.held, unread: leader.unread,
-            instanceProblems: leader.instanceProblems, runsCanary: host.unconfirmed?.rollout,
+            rollout: leader.rollout.document.rollout, held: leader.held,
+            reservations: leader.reservations, runsCanary: host.unconfirmed?.rollout,
             hosts: leader.epoch == nil
                 ? []
                 : leader.register.rows.values.sorted { $0.report.host < $1.report.host }.map {

@@ -43,8 +43,8 @@ public struct ReconcilerStatus: Hashable, Sendable {
         public var rollout: Rollout?
         /// Services of which the catalog would take away too much; known to the leader alone, as is all that follows.
         public var held: [HeldBack]
-        public var unread: [String]
-        public var instanceProblems: [String]
+        /// Why what is published is not all that is wanted, a sentence each.
+        public var reservations: [String]
         /// The rollout whose canary runs on this host.
         public var runsCanary: String?
         public var hosts: [Host]

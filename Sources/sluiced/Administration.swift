@@ -29,7 +29,8 @@ struct Administration: AdminBackend {
             leading: status.isLeading, leaderEpoch: status.leaderEpoch, interfaces: interfaces,
             isolated: status.isolated, unsettled: status.unsettled, forks: status.counts.forks, fenced: status.fenced,
             refused: status.counts.refused, problems: status.problems,
-            warnings: status.warnings + (status.fleet?.reservations ?? [])
+            warnings: status.warnings
+                + (status.fleet?.reservations ?? []).filter { !status.problems.contains($0) }
                 + (status.isLeading ? await catalog.current.warnings : []))
     }
 

@@ -45,7 +45,7 @@ struct Wiring {
             applier: applier, catalog: catalog.source)
         let admin = AdminServer(
             settings: .init(socket: host.directories.run + "/sluiced.sock", group: host.admin.group),
-            backend: administration, fleet: FleetAdministration(site, host, reconciler), logger: logger)
+            backend: administration, fleet: FleetAdministration(site, host, catalog.source, reconciler), logger: logger)
         let storeWatch = site.fleet.map { StoreWatch($0, logger: logger) }
         let metrics = MetricsServer(
             host: "\(host.admin.metrics.address)", port: Int(host.admin.metrics.port),

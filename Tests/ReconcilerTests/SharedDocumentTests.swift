@@ -14,6 +14,14 @@ struct SharedDocumentTests {
             author: "eve (uid 1000)", at: 1000, remaining: 30, reason: "well", outcome: mark(2, 8))
     }
 
+    @Test func `what the leader holds back is in its report, and nothing of it in the others'`() throws {
+        var report = HostReport(host: "edge-1", instance: "i", beat: 4)
+        let text = String(decoding: report.bytes, as: UTF8.self)
+        #expect(!text.contains("held"))
+        report.held = ["service web: the catalog would leave 0 of 3 active; 3 stay, held back by the brake"]
+        #expect(try HostReport(bytes: report.bytes) == report)
+    }
+
     @Test func `every document is read as it was written`() throws {
         let desired = DesiredDocument(version: 3, author: "eve", at: 5, document: "services: []\n", note: "rollback")
         #expect(try DesiredDocument(bytes: desired.bytes) == desired)

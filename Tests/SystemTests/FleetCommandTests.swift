@@ -10,7 +10,7 @@ struct FleetCommandTests {
     private static let etcd = "http://10.2.0.254:2379"
 
     /// An edge that leads a fleet of its own and has applied a service of these backends.
-    private func with(_ story: (Edge) async throws -> Void) async throws {
+    private func with(candidate: Bool = true, _ story: (Edge) async throws -> Void) async throws {
         try await Lab.with(backends: 2) { lab in
             let store = ["--listen-client-urls", Self.etcd, "--advertise-client-urls", Self.etcd]
             try await lab.start(
@@ -21,14 +21,16 @@ struct FleetCommandTests {
                 let look = [Lab.tools + "/lab", "--name", lab.name] + client + ["endpoint", "health"]
                 return try await Command.output(look).status == 0
             }
-            // As `sluicectl store restore --new` would: nobody leads a store without an identity.
-            try await lab.tool(client + ["put", "sluice/sluice/store", "sluice 00112233445566778899aabbccddeeff"])
             try lab.edge.configure([])
             try lab.edge.edit(
                 replacing: "services: services.yaml\n",
-                with: "coordination: { store: etcd, address: \(Self.etcd), lease: 3s, renew: 2s, retry: 400ms }\n")
+                with: "coordination: { store: etcd, address: \(Self.etcd), lease: 3s, renew: 2s, retry: 400ms, "
+                    + "candidate: \(candidate) }\n")
+            // Nobody leads a store without an identity.
+            try await lab.edge.ctl("store", "restore", "--new", "--above", "7")
             try await lab.edge.launch()
             try await until("the daemon answers") { try await lab.edge.answers }
+            guard candidate else { return try await story(lab.edge) }
             try await lab.edge.applies(backends: 1, says: "desired version 1")
             try await lab.edge.awaits("it is published") { $0.contains("*") }
             try await story(lab.edge)
@@ -38,7 +40,7 @@ struct FleetCommandTests {
     @Test func `documents are applied, compared, and desired again by a generation's number`() async throws {
         try await with { edge in
             try await edge.applies(backends: 1, says: "nothing new, version 1")
-            try await edge.applies(backends: 2, says: "desired version 2")
+            try await edge.applies(backends: 2, says: "published as generation 8.")
             try await edge.awaitBackends(["web1", "web2"])
             let diff = try await edge.output(["generation", "diff", "1"])
             #expect(diff.status == 3 && diff.text.contains("name: web2"), "\(diff)")
@@ -56,7 +58,8 @@ struct FleetCommandTests {
             #expect(try await edge.ctl("host", "list").contains("FROZEN: by root (uid 0): moving"))
             #expect(try await edge.output(["freeze"]).status == 1)
             let before = try await edge.status().generation?.number
-            try await edge.applies(backends: 2, says: "desired version 2")
+            let frozen = try await edge.applied(backends: 2)
+            #expect(frozen.status == 0 && frozen.errors.contains("go on:  sluicectl thaw"), "\(frozen)")
             #expect(try await edge.status().generation?.number == before)
             try await edge.ctl("thaw")
             try await edge.awaitBackends(["web1", "web2"])
@@ -73,12 +76,28 @@ struct FleetCommandTests {
             #expect(second.status == 1 && second.errors.contains("sluicectl confirm"), "\(second)")
             try await edge.ctl("rollback")
             try await edge.awaitBackends(["web1"])
+            let list = try await edge.ctl("host", "list")
+            #expect(list.contains("by root (uid 0): rolled back by root (uid 0)"), "\(list)")
             try await until("the rollback is carried out") {
                 try await edge.output(["apply", "\(edge.folder)/wanted.yaml"] + trial).status == 0
             }
             try await edge.ctl("confirm")
             #expect(try await edge.output(["confirm"]).status == 1)
             try await edge.awaitBackends(["web1", "web2"])
+        }
+    }
+
+    @Test func `a document that nobody publishes is told so, with the code for nobody leads`() async throws {
+        try await with(candidate: false) { edge in
+            let output = try await edge.applied(backends: 1)
+            #expect(output.status == 5 && output.text.contains("desired version 1"), "\(output)")
+            #expect(output.errors.contains("nobody leads") && output.errors.contains("sluicectl doctor"), "\(output)")
+            #expect(try await edge.ctl("host", "list").contains("NOBODY LEADS"))
+            try await until("its metrics have the epoch that the store knows") {
+                let look = ["exec", edge.name, "curl", "-s", "http://127.0.0.1:9464/metrics"]
+                let metrics = try await Command.output([Lab.tools + "/lab", "--name", edge.lab] + look)
+                return metrics.text.contains("sluice_leader_epoch 7")
+            }
         }
     }
 
@@ -97,10 +116,15 @@ struct FleetCommandTests {
 }
 
 extension Edge {
+    /// What applying a document of so many backends says.
+    fileprivate func applied(backends: Int, _ options: [String] = []) async throws -> Command.Output {
+        try write(Service.document([Service(backends: Service.webs(backends))]), to: "wanted.yaml")
+        return try await output(["apply", "\(folder)/wanted.yaml"] + options)
+    }
+
     /// Applies a document of so many backends.
     fileprivate func applies(backends: Int, _ options: [String] = [], says words: String) async throws {
-        try write(Service.document([Service(backends: Service.webs(backends))]), to: "wanted.yaml")
-        let output = try await output(["apply", "\(folder)/wanted.yaml"] + options)
+        let output = try await applied(backends: backends, options)
         guard output.status == 0, output.text.contains(words) else {
             throw SystemError("apply", cause: "\(output), not: \(words)")
         }

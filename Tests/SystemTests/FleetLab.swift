@@ -145,7 +145,8 @@ final class FleetLab: Sendable {
         try edge.write(document, to: "services.yaml")
         try await until("a document is applied") {
             let output = try await edge.output(["apply", "\(edge.folder)/services.yaml"] + options)
-            if output.status == 0 { return true }
+            // 5: it is in the store, and waits for a leader.
+            if output.status == 0 || output.status == 5 { return true }
             // Not up yet; all else is for the story to know.
             guard output.status == 4 else { throw SystemError("apply", cause: "\(output.status): \(output.errors)") }
             return false

@@ -17,13 +17,15 @@ final class FleetAdministration: FleetBackend {
     private let reading: FleetReading
     private let reconciler: Reconciler
     private let document: DesiredText
+    private let catalog: any CatalogSource
     private let sightings = Mutex(HostSightings())
 
     /// Nil where the host is alone.
-    init?(_ site: StoreSite, _ host: HostConfiguration, _ reconciler: Reconciler) {
+    init?(_ site: StoreSite, _ host: HostConfiguration, _ catalog: any CatalogSource, _ reconciler: Reconciler) {
         guard let store = site.fleet, let papers = site.documents else { return nil }
         self.store = store
         self.reconciler = reconciler
+        self.catalog = catalog
         name = host.coordination.fleet
         generations = site.store
         reading = FleetReading(papers: papers)
@@ -47,18 +49,33 @@ final class FleetAdministration: FleetBackend {
             answer.desired = try await reading.desired().map { .init($0.document, digest: $0.found.digest) }
             answer.rollout = rollout.rollout.map { .init($0) }
             answer.frozen = rollout.frozen.map { "by \($0.author): \($0.reason)" }
-            answer.held = await reconciler.status.fleet?.reservations ?? []
-            answer.hosts = try await hosts(leader: answer.leader, state, rollout.rollout)
+            let reports = try await reconciler.hosts()
+            answer.hosts = await hosts(reports, leader: answer.leader, state, rollout.rollout)
+            let status = await reconciler.status
+            // Others know it from the leader's report, which comes a second later.
+            answer.held =
+                status.isLeading
+                ? status.fleet?.reservations ?? [] : reports.first { $0.host == answer.leader }?.held ?? []
+            answer.discovery = status.isLeading ? await discovery() : []
             return answer
         }
     }
 
+    /// What the leader reads in discovery, and how old it is.
+    private func discovery() async -> [FleetAnswer.Discovery] {
+        let current = await catalog.current
+        return current.services.sorted { $0.key < $1.key }.map { query, service in
+            .init(
+                query: query.description, age: service.age(at: current.at).map { $0.components.seconds },
+                trouble: service.trouble?.message)
+        }
+    }
+
     private func hosts(
-        leader: String?, _ state: StoreState, _ rollout: Rollout?
-    ) async throws -> [FleetAnswer.Host] {
+        _ reports: [HostReport], leader: String?, _ state: StoreState, _ rollout: Rollout?
+    ) async -> [FleetAnswer.Host] {
         let known = await reconciler.status.fleet?.hosts ?? []
         let lives = Dictionary(known.map { ($0.report.host, $0.isLive) }) { first, _ in first }
-        let reports = try await reconciler.hosts()
         let now = BootClock.now()
         let seen = sightings.withLock { sightings in
             sightings.look(at: reports, now: now)
@@ -179,14 +196,6 @@ final class FleetAdministration: FleetBackend {
     }
 }
 
-extension ReconcilerStatus.Fleet {
-    /// Why what is published is not all that the catalog says, a sentence each; known to the leader alone.
-    var reservations: [String] {
-        held.map(\.description) + unread.map { "service \($0): no answer about its instances yet" }
-            + instanceProblems
-    }
-}
-
 extension Caller {
     /// As it stands in documents.
     var author: String { name == "uid \(userID)" ? name : "\(name) (uid \(userID))" }
@@ -194,8 +203,7 @@ extension Caller {
 
 extension ApplyAnswer {
     fileprivate init(_ done: AppliedDocument, warnings: [String] = []) {
-        let frozen = done.isFrozen ? ["the fleet is frozen: nothing is published until  sluicectl thaw"] : []
-        self.init(changed: true, version: done.version, digest: done.digest, warnings: warnings + frozen)
+        self.init(changed: true, version: done.version, digest: done.digest, warnings: warnings)
     }
 }
 

@@ -13,15 +13,18 @@ struct FleetMetrics: Sendable {
     func add(_ status: ReconcilerStatus, to text: inout MetricsText) async {
         await discovery(status, &text)
         guard let fleet = status.fleet, let watch else { return }
-        leadership(status, fleet, &text)
-        store(await watch.last, &text)
+        let look = await watch.last
+        leadership(status, fleet, look, &text)
+        store(look, &text)
         hosts(fleet, &text)
     }
 
-    private func leadership(_ status: ReconcilerStatus, _ fleet: ReconcilerStatus.Fleet, _ text: inout MetricsText) {
+    private func leadership(
+        _ status: ReconcilerStatus, _ fleet: ReconcilerStatus.Fleet, _ look: StoreWatch.Look, _ text: inout MetricsText
+    ) {
         text.gauge(
-            "sluice_leader_epoch", help: "Epoch of this host's last or present leadership.",
-            Double(status.leaderEpoch ?? 0))
+            "sluice_leader_epoch", help: "The highest epoch of a leader that this host knows of, itself or another.",
+            Double(status.knownEpoch(beside: look)))
         text.gauge(
             "sluice_lease_remaining_seconds", unit: "seconds",
             help: "How long this leader may still write; 0: it does not lead.",
@@ -70,5 +73,12 @@ struct FleetMetrics: Sendable {
         text.gauge(
             "sluice_discovery_troubles", help: "Queries whose answer may be out of date; the log names them.",
             Double(current.services.values.count { $0.trouble != nil }))
+    }
+}
+
+extension ReconcilerStatus {
+    /// What it led with, what was published to it, what the store said: the highest of all.
+    func knownEpoch(beside look: StoreWatch.Look) -> UInt64 {
+        max(leaderEpoch ?? 0, highWater?.epoch ?? 0, look.epoch)
     }
 }

@@ -10,6 +10,8 @@ actor StoreWatch {
         var health = StoreHealth()
         /// Whether the last look was answered.
         var answers = false
+        /// Of the latest leadership that the store knows; 0 before the first look.
+        var epoch: UInt64 = 0
     }
 
     private(set) var last = Look()
@@ -33,7 +35,8 @@ actor StoreWatch {
     private func look() async {
         let before = last.health.problems
         do {
-            last = Look(health: try await store.health(), answers: true)
+            let health = try await store.health()
+            last = Look(health: health, answers: true, epoch: try await store.status(of: .leader).epoch)
         } catch {
             // Its numbers of before stay; that it does not answer is said by who needs it.
             last.answers = false

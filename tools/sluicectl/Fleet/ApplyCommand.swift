@@ -15,6 +15,8 @@ struct ApplyCommand: AsyncParsableCommand {
             It is checked here, checked again by the daemon, and then written in place of the one before. With --canary the \
             named hosts alone get it first, until 'confirm' or 'rollback'; unless confirmed it is rolled back by itself after \
             --confirm-within, with --canary alone after ten minutes.
+            It waits a few seconds for the leader to publish it. Ends with 5 where nobody leads: the document is in the \
+            store then, and is published as soon as a host leads; with 6 where the brake holds it back.
             """)
 
     @Argument(help: "The services document.", completion: .file())
@@ -35,13 +37,14 @@ struct ApplyCommand: AsyncParsableCommand {
             document: try String(contentsOfFile: file, encoding: .utf8), file: file, canary: try hosts(),
             confirmWithin: try confirmWithin.map { try TimeSpan.required($0, of: "--confirm-within") })
         let client = try AdminClient(host: options)
+        let before = try await client.get("/v1/fleet", as: FleetAnswer.self).held
         let answer = try await client.post("/v1/apply", request, as: ApplyAnswer.self)
         let told = Set(document.warnings.map(\.description))
         for warning in answer.warnings where !told.contains(warning) { Terminal.error(warning) }
-        switch options.output {
-        case .json: try printJSON(answer)
-        case .table: Terminal.print(text(answer, request))
-        }
+        if options.output == .table { Terminal.print(text(answer, request)) }
+        let isTrial = !request.canary.isEmpty || request.confirmWithin != nil
+        try await Aftermath.conclude(
+            options, answer, before: before, version: answer.changed && !isTrial ? answer.version : nil)
     }
 
     private func hosts() throws -> [String] {
@@ -75,8 +78,10 @@ struct ConfirmCommand: AsyncParsableCommand {
     @OptionGroup var options: CommonOptions
 
     func run() async throws {
-        try await AdminClient(host: options).post("/v1/confirm")
+        let client = try AdminClient(host: options)
+        try await client.post("/v1/confirm")
         try options.printDone("confirmed: all hosts get it", "confirmed")
+        try await Aftermath.look(client, within: Aftermath.patience).conclude()
     }
 }
 
@@ -97,11 +102,10 @@ struct RollbackCommand: AsyncParsableCommand {
         let client = try AdminClient(host: options)
         let answer = try await client.post("/v1/rollback", RollbackRequest(number: number), as: ApplyAnswer.self)
         for warning in answer.warnings { Terminal.error(warning) }
-        switch options.output {
-        case .json: try printJSON(answer)
-        case .table:
+        if options.output == .table {
             Terminal.print("rolled back: desired version \(answer.version) (\(answer.digest.prefix(12)))\n")
         }
+        try await Aftermath.conclude(options, answer, version: number == nil ? nil : answer.version)
     }
 }
 
@@ -128,8 +132,10 @@ struct ThawCommand: AsyncParsableCommand {
     @OptionGroup var options: CommonOptions
 
     func run() async throws {
-        try await AdminClient(host: options).post("/v1/thaw")
+        let client = try AdminClient(host: options)
+        try await client.post("/v1/thaw")
         try options.printDone("thawed: what changed meanwhile is published", "thawed")
+        try await Aftermath.look(client, within: Aftermath.patience).conclude()
     }
 }
 

@@ -50,13 +50,29 @@ struct HostCommand: ParsableCommand {
             return words.isEmpty ? "-" : words.joined(separator: " ")
         }
 
+        /// Of the last change on trial: who or what decided it.
+        private static func end(of rollout: FleetAnswer.Rollout?) -> [String] {
+            guard let rollout, rollout.state != "canary" else { return [] }
+            let age = Units.age(seconds: Int64(Date().timeIntervalSince1970) - rollout.at)
+            let what = rollout.state == "rolledBack" ? "ROLLED BACK" : "confirmed"
+            // The reason repeats the verb where a person decided.
+            let reason = rollout.reason ?? what
+            let isPerson = reason.hasPrefix("rolled back by ") || reason.hasPrefix("confirmed by ")
+            return ["last trial, begun \(age) ago by \(rollout.author): " + (isPerson ? reason : "\(what): \(reason)")]
+        }
+
         private static func summary(_ fleet: FleetAnswer) -> String {
             var lines: [String] = []
             let generation = fleet.generation.map { "generation \($0.epoch).\($0.number)" } ?? "no generation yet"
             lines.append(
                 "fleet \(fleet.fleet): \(generation), \(fleet.leader.map { "led by \($0)" } ?? "nobody leads"), "
                     + "epoch \(fleet.epoch), \(fleet.store)")
-            if fleet.identity == nil { lines.append("the store is empty: nothing is published; hosts go on") }
+            if fleet.identity == nil {
+                lines.append("the store is empty: nobody leads, nothing is published; hosts go on with what they have")
+                lines.append("new fleet: sluicectl store restore --new   lost: sluicectl store restore --from HOST")
+            } else if fleet.leader == nil {
+                lines.append("NOBODY LEADS: nothing is published; hosts go on with what they have.  sluicectl doctor")
+            }
             if let desired = fleet.desired {
                 let age = Units.age(seconds: Int64(Date().timeIntervalSince1970) - desired.at)
                 lines.append("desired: version \(desired.version) by \(desired.author), \(age) ago")
@@ -66,11 +82,12 @@ struct HostCommand: ParsableCommand {
                 let hosts = rollout.hosts.isEmpty ? "all hosts" : rollout.hosts.joined(separator: ", ")
                 lines.append("unconfirmed on \(hosts)\(end).  sluicectl confirm  or  sluicectl rollback")
             }
+            lines += Self.end(of: fleet.rollout)
             if let frozen = fleet.frozen { lines.append("FROZEN: \(frozen).  Go on: sluicectl thaw") }
             if fleet.hosts.contains(where: { $0.live == nil && !$0.leads }) {
                 lines.append("?: not known yet whether it lives; ask again in half a minute")
             }
-            lines += fleet.held
+            lines += fleet.held.map { "WARN  \($0)" }
             return lines.joined(separator: "\n") + "\n"
         }
     }
