@@ -9,13 +9,14 @@ public struct Diagnosis: Hashable, Sendable {
         case kernelLacks
     }
 
-    /// From the ground up: kernel, installation, interfaces, addresses, ways, backends.
+    /// From the ground up: kernel, installation, fleet, interfaces, addresses, ways, backends.
     public let findings: [Finding]
 
     public init(of facts: Facts) {
         findings =
             InstallationChecks(facts: facts).configuration + KernelChecks(facts: facts).findings
-            + InstallationChecks(facts: facts).findings + InterfaceChecks(facts: facts).findings
+            + InstallationChecks(facts: facts).findings + FleetChecks(facts: facts).findings
+            + InterfaceChecks(facts: facts).findings
             + AddressChecks(facts: facts).findings + MTUChecks(facts: facts).findings
             + NextHopChecks(facts: facts).findings + HealthChecks(facts: facts).findings
             + UnseenTraffic(facts: facts).findings

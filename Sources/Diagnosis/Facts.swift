@@ -36,6 +36,13 @@ public struct Facts: Hashable, Sendable {
     /// Of the services, each once.
     public var vips: [VIPAddress] = []
 
+    /// Nil where the host is alone.
+    public var fleet: Fleet?
+    /// Files that the store and discovery are asked with.
+    public var secrets: [Secret] = []
+    /// Nil where no source is named.
+    public var discovery: Discovery?
+
     /// Where backends take GUE.
     public var guePort: UInt16
 

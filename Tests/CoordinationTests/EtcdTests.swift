@@ -146,6 +146,12 @@ import Testing
     }
 
     @Test func `health names the version and the size`() async throws {
+        #expect(
+            EtcdSpace(bytes: 300 << 20, used: 20 << 20).problems == [
+                "its file has 300 MiB, of which 20 are used: etcdctl defrag"
+            ])
+        #expect(EtcdSpace(bytes: 1700 << 20, used: 1600 << 20).problems.first?.contains("compact it") == true)
+        #expect(EtcdSpace(bytes: 50 << 20, used: 1 << 20).problems.isEmpty)
         let health = try await EtcdServer.shared.get().site().client("a").health()
         #expect(health.version?.hasPrefix("3.") == true)
         #expect(health.bytes ?? 0 > 0)

@@ -39,6 +39,10 @@ struct FleetBadInputTests {
                 #expect(output.errors.contains("etcd at \(Self.nowhere)"), "\(command): \(output.errors)")
             }
             #expect(try await lab.edge.status().problems.contains { $0.contains(Self.nowhere) })
+            let doctor = try await lab.edge.output(["doctor"])
+            #expect(
+                doctor.status == 1 && doctor.text.contains("FAIL  etcd at \(Self.nowhere): cannot be used"), "\(doctor)"
+            )
         }
     }
 

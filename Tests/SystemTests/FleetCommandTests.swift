@@ -42,6 +42,8 @@ struct FleetCommandTests {
             try await edge.applies(backends: 1, says: "nothing new, version 1")
             try await edge.applies(backends: 2, says: "published as generation 8.")
             try await edge.awaitBackends(["web1", "web2"])
+            let doctor = try await edge.output(["doctor"])
+            #expect(doctor.text.contains("ok    leader: edge1 leads, epoch 8"), "\(doctor)")
             let diff = try await edge.output(["generation", "diff", "1"])
             #expect(diff.status == 3 && diff.text.contains("name: web2"), "\(diff)")
             #expect(try await edge.ctl("generation", "show").contains("web  10.9.9.9:80/tcp -> web1, web2"))

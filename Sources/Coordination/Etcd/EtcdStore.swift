@@ -85,6 +85,8 @@ public actor EtcdStore: FleetStore {
         struct Status: Decodable, Sendable {
             let version: String?
             let dbSize: String?
+            let dbSizeInUse: String?
+            let header: EtcdHeader?
         }
         struct Alarms: Decodable, Sendable {
             struct Alarm: Decodable, Sendable { let alarm: String? }
@@ -92,13 +94,33 @@ public actor EtcdStore: FleetStore {
         }
         let status: Status = try await gateway.read("maintenance/status", [String: String]())
         let alarms: Alarms = try await gateway.read("maintenance/alarm", ["action": "GET"])
-        return StoreHealth(
-            version: status.version, bytes: status.dbSize.flatMap { UInt64($0) },
-            problems: (alarms.alarms ?? []).compactMap(\.alarm).map { alarm in
-                alarm == "NOSPACE"
-                    ? "etcd is out of space, nobody can lead: compact and defragment it, then etcdctl alarm disarm"
-                    : "etcd raises the alarm \(alarm)"
-            })
+        let raised = (alarms.alarms ?? []).compactMap(\.alarm).map { alarm in
+            alarm == "NOSPACE"
+                ? "etcd is out of space, nobody can lead: etcdctl compact REVISION && etcdctl defrag && etcdctl alarm disarm"
+                : "etcd raises the alarm \(alarm)"
+        }
+        let bytes = status.dbSize.flatMap { UInt64($0) }
+        let space = EtcdSpace(bytes: bytes ?? 0, used: status.dbSizeInUse.flatMap { UInt64($0) } ?? 0)
+        let keeps = try await keepsAllHistory(at: status.header?.number ?? 0)
+        let problems = raised + space.problems + (keeps ? [EtcdSpace.uncompacted] : [])
+        return StoreHealth(version: status.version, bytes: bytes, problems: problems)
+    }
+
+    /// Whether what was so many changes ago can still be read: the gateway does not tell how etcd compacts.
+    private func keepsAllHistory(at revision: Int64) async throws -> Bool {
+        struct Range: Encodable, Sendable {
+            let key: Data
+            let revision: String
+            let limit = "1"
+        }
+        guard revision > EtcdSpace.changes else { return false }
+        let old = Range(key: Data(keys.store.utf8), revision: String(revision - EtcdSpace.changes))
+        do {
+            let _: EtcdRangeAnswer = try await gateway.read("kv/range", old)
+            return true
+        } catch StoreError.refused {
+            return false
+        }
     }
 
     func checked(_ value: EtcdValue?) throws -> StoreIdentity? {

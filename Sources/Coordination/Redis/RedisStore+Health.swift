@@ -27,7 +27,7 @@ extension RedisStore {
         var problems: [String] = []
         if let policy = facts["maxmemory_policy"], policy != "noeviction" {
             problems.append(
-                "maxmemory-policy \(policy) may throw the lock away: CONFIG SET maxmemory-policy noeviction")
+                "maxmemory-policy \(policy) may throw the lock away: redis-cli CONFIG SET maxmemory-policy noeviction")
         }
         let limit = facts["maxmemory"].flatMap { UInt64($0) } ?? 0
         if let used = facts["used_memory"].flatMap({ UInt64($0) }), limit > 0, used / 9 >= limit / 10 {

@@ -9,8 +9,8 @@ struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "doctor", abstract: "Name what is wrong with this host, and the command that mends it.",
         discussion: """
-            Looks at kernel, interfaces, addresses, MTUs, next hops and backends; works while the daemon is dead, and \
-            changes nothing. It asks the network by ARP who has the VIPs, and connects to backends that probes see down.
+            Looks at kernel, interfaces, addresses, MTUs, next hops and backends, in a fleet also at its store, its \
+            leader and at discovery; works while the daemon is dead, and changes nothing. It asks the network by ARP who has the VIPs, and connects to backends that probes see down.
             Exit codes: 0 no failure, 1 something fails, 8 the kernel lacks what it needs.
             """)
 

@@ -46,6 +46,10 @@ struct HostSurvey {
         facts.ownAddresses = OwnAddresses.list()
         facts.interfaces = InterfaceSurvey(names: host.interfaces, isRoot: facts.isRoot).interfaces()
         await readServices(into: &facts)
+        let discovery = DiscoverySurvey(host: host)
+        facts.secrets = discovery.secrets()
+        facts.discovery = await discovery.discovery()
+        facts.fleet = await FleetSurvey(host: host, options: options).fleet()
         return facts
     }
 
