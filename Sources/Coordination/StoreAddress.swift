@@ -33,9 +33,9 @@ struct StoreAddress {
 
     private static func counts(of kind: Kind) -> ClosedRange<Int> {
         switch kind {
-        case .redis, .sentinel: 1...1
+        case .redis: 1...1
         case .redlock: 3...15
-        case .etcd, .consul: 1...15
+        case .etcd, .consul, .sentinel: 1...15
         }
     }
 

@@ -4,7 +4,7 @@ import ConsulAPI
 
 /// Where a store is, as a person types it, and as whom it is asked.
 ///
-/// `local:/var/lib/locks`, `etcd://10.0.0.1:2379,10.0.0.2:2379`, `redis://10.0.0.1`, `redis-sentinel://10.0.0.1/main`
+/// `local:/var/lib/locks`, `etcd://10.0.0.1:2379,10.0.0.2:2379`, `redis://10.0.0.1`, `redis-sentinel://A,B,C/main`
 /// (the master's name), `redlock://10.0.0.1,10.0.0.2,10.0.0.3`, `consul://127.0.0.1`; `etcds`, `rediss` and `consuls` are
 /// over TLS. A port may be left out: 2379, 6379 (26379 of a sentinel), 8500 (8501 over TLS).
 public enum StoreLocation: Hashable, Sendable {
@@ -36,7 +36,10 @@ public enum StoreLocation: Hashable, Sendable {
                 EtcdSettings(
                     endpoints: address.ends.map { "\(tls == nil ? "http" : "https")://\($0)" }, user: credentials.user,
                     passwordFile: credentials.passwordFile, tls: tls ?? StoreTLS()))
-        case .redis, .sentinel: self = .redis(redis(address.ends[0]))
+        case .redis, .sentinel:
+            var settings = redis(address.ends[0])
+            settings.otherSentinels = address.ends.dropFirst().map { RedisEnd(host: $0.host, port: $0.port) }
+            self = .redis(settings)
         case .redlock: self = .redlock(address.ends.map(redis))
         case .consul:
             self = .consul(

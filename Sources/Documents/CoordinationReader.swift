@@ -67,13 +67,31 @@ struct CoordinationReader {
 
     private func redis(_ fields: Fields) -> RedisAccess {
         var access = RedisAccess()
-        if let reader = fields["address"] { access.address = reader.hostPort() ?? access.address }
+        if let reader = fields["address"] { read(reader, isSentinel: fields["sentinel"] != nil, into: &access) }
         access.user = fields["user"]?.word(lengthMax: 255, NameRule.request)
         access.passwordFile = fields["password-file"]?.absolutePath()
         if fields["user"] != nil { Self.require(fields, ["user", "password-file"]) }
         access.tls = fields["tls"].flatMap { TLSPaths($0) }
         access.sentinelMaster = fields["sentinel"]?.word(lengthMax: 255, NameRule.request)
         return access
+    }
+
+    /// One address, or with `sentinel` a list of them.
+    private func read(_ reader: Reader, isSentinel: Bool, into access: inout RedisAccess) {
+        guard case .list(let nodes) = reader.kind else {
+            access.address = reader.hostPort() ?? access.address
+            return
+        }
+        guard isSentinel, !nodes.isEmpty else {
+            return reader.problem(
+                isSentinel
+                    ? "at least one address is needed"
+                    : "a list is of sentinels: name the master with 'sentinel: NAME', or write one address")
+        }
+        let addresses = reader.elements(of: "addresses").compactMap { $0.hostPort() }
+        guard let first = addresses.first else { return }
+        access.address = first
+        access.otherSentinels = Array(addresses.dropFirst())
     }
 
     private func lease(_ fields: Fields) -> LeaseTimes {

@@ -73,11 +73,13 @@ public struct EtcdAccess: Hashable, Sendable {
 
 public struct RedisAccess: Hashable, Sendable {
     public var address = HostPort(host: "127.0.0.1", port: 6379)
+    /// More sentinels, in the order in which they are asked.
+    public var otherSentinels: [HostPort] = []
     public var user: String?
     public var passwordFile: String?
     /// Nil: without TLS.
     public var tls: TLSPaths?
-    /// The name by which Sentinel knows the master: then the address is a sentinel's.
+    /// The name by which Sentinel knows the master: then the addresses are sentinels'.
     public var sentinelMaster: String?
 
     public init() {}

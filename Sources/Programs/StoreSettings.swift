@@ -31,7 +31,8 @@ extension RedisSettings {
         self.init(
             host: access.address.host, port: access.address.port, user: access.user,
             passwordFile: access.passwordFile, tls: access.tls.map { StoreTLS($0) },
-            sentinelMaster: access.sentinelMaster)
+            sentinelMaster: access.sentinelMaster,
+            otherSentinels: access.otherSentinels.map { RedisEnd(host: $0.host, port: $0.port) })
     }
 }
 

@@ -79,7 +79,9 @@ private struct SentinelSite {
 
     func founded() async throws -> RedisStore {
         let settings = RedisSettings(
-            host: "127.0.0.1", port: port, timeout: StoreKind.patience, sentinelMaster: "fleet")
+            // The first is away, as one of several may be.
+            host: "127.0.0.1", port: 1, timeout: StoreKind.patience, sentinelMaster: "fleet",
+            otherSentinels: [RedisEnd(host: "127.0.0.1", port: port)])
         let store = try RedisStore(settings, fleet: "f")
         _ = try await store.found()
         return store

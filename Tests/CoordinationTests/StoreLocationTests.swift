@@ -30,6 +30,9 @@ import Testing
     @Test func `a sentinel needs the name of its master`() throws {
         let location = try StoreLocation("redis-sentinel://10.0.0.1/main", as: StoreCredentials(user: "u"))
         #expect(location == .redis(RedisSettings(host: "10.0.0.1", port: 26379, user: "u", sentinelMaster: "main")))
+        let several = try StoreLocation("redis-sentinel://10.0.0.1,10.0.0.2:26380/main")
+        guard case .redis(let settings) = several else { return #expect(Bool(false), "\(several)") }
+        #expect(settings.otherSentinels == [RedisEnd(host: "10.0.0.2", port: 26380)])
         #expect(throws: StoreError.self) { try StoreLocation("redis-sentinel://10.0.0.1") }
     }
 

@@ -14,6 +14,20 @@ import Testing
         #expect(configuration.discovery == nil)
     }
 
+    @Test func `take several sentinels, but one Redis`() throws {
+        let coordination = try host(
+            "coordination: { store: redis, address: [ \"10.0.0.1:26379\", \"10.0.0.2:26379\" ], sentinel: main }"
+        ).coordination
+        var access = RedisAccess()
+        access.address = HostPort(host: "10.0.0.1", port: 26379)
+        access.otherSentinels = [HostPort(host: "10.0.0.2", port: 26379)]
+        access.sentinelMaster = "main"
+        #expect(coordination.store == .redis(access))
+        #expect(throws: Problems.self) {
+            try host("coordination: { store: redis, address: [ \"10.0.0.1:6379\", \"10.0.0.2:6379\" ] }")
+        }
+    }
+
     @Test func `need the name of the store alone`() throws {
         #expect(try host("coordination: { store: etcd }").coordination.store == .etcd(EtcdAccess()))
         #expect(try host("coordination: { store: redis }").coordination.store == .redis(RedisAccess()))

@@ -16,11 +16,15 @@ public struct RedisSettings: Hashable, Sendable {
     /// The name by which Sentinel knows the master: then host and port are a sentinel's, which is asked for the master
     /// at each connection. Nil: they are Redis' own.
     public var sentinelMaster: String?
+    /// Other sentinels: the next is asked where one does not answer, or knows no master.
+    public var otherSentinels: [RedisEnd]
 
     public init(
         host: String, port: UInt16 = 6379, user: String? = nil, passwordFile: String? = nil, tls: StoreTLS? = nil,
-        timeout: Duration = .seconds(1), sentinelMaster: String? = nil
+        timeout: Duration = .seconds(1), sentinelMaster: String? = nil,
+        otherSentinels: [RedisEnd] = []
     ) {
+        self.otherSentinels = otherSentinels
         self.sentinelMaster = sentinelMaster
         self.host = host
         self.port = port
@@ -30,7 +34,21 @@ public struct RedisSettings: Hashable, Sendable {
         self.timeout = timeout
     }
 
-    var place: String { "redis at \(host.contains(":") ? "[\(host)]" : host):\(port)" }
+    var ends: [RedisEnd] { [RedisEnd(host: host, port: port)] + otherSentinels }
+    var place: String { "redis at " + ends.map(\.description).joined(separator: ", ") }
+}
+
+/// Where a Redis or a sentinel listens.
+public struct RedisEnd: Hashable, Sendable, CustomStringConvertible {
+    public var host: String
+    public var port: UInt16
+
+    public init(host: String, port: UInt16) {
+        self.host = host
+        self.port = port
+    }
+
+    public var description: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 }
 
 /// One connection to Redis with a thread of its own, made anew after each failure.
@@ -76,7 +94,7 @@ final class RedisConnection: Sendable {
         let settings: RedisSettings
         /// Nil where Redis is asked for by its own address.
         private let sentinel: RedisSentinel?
-        private var address: RedisAddress
+        private var address: RedisEnd
         private var transport: RedisTransport?
         private var reader: UnsafeMutablePointer<redisReader>?
         private var buffer = [UInt8](repeating: 0, count: 16384)
@@ -85,7 +103,7 @@ final class RedisConnection: Sendable {
         init(_ settings: RedisSettings) {
             self.settings = settings
             sentinel = settings.sentinelMaster.map { RedisSentinel(of: $0, settings) }
-            address = RedisAddress(host: settings.host, port: settings.port)
+            address = RedisEnd(host: settings.host, port: settings.port)
         }
 
         deinit { redisReaderFree(reader) }

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where a Redis is.
-struct RedisAddress: Hashable, Sendable {
-    let host: String
-    let port: UInt16
-}
-
-/// One of the sentinels, which knows the master. Used by one thread.
+/// The sentinels, which know the master. Used by one thread.
 ///
 /// When a split ends, the old master goes on as one until a sentinel tells it otherwise, which takes some 10 s: who asks
 /// the sentinel now and then has left it by then.
 final class RedisSentinel {
     private let name: String
-    private let line: RedisConnection.Line
+    private let lines: [RedisConnection.Line]
     private var nextLook = Duration.zero
 
     private static let interval = Duration.seconds(1)
@@ -20,30 +14,37 @@ final class RedisSentinel {
     private static let patience = Duration.milliseconds(250)
 
     init(of name: String, _ settings: RedisSettings) {
-        var settings = settings
-        (settings.sentinelMaster, settings.user, settings.passwordFile) = (nil, nil, nil)
         self.name = name
-        line = RedisConnection.Line(settings)
+        lines = settings.ends.map { end in
+            RedisConnection.Line(RedisSettings(host: end.host, port: end.port, tls: settings.tls))
+        }
     }
 
-    func master(until end: Duration) throws -> RedisAddress {
+    /// As the first sentinel says that answers and knows one. Each has an equal part of the time that is left.
+    func master(until end: Duration) throws -> RedisEnd {
         nextLook = BootClock.now() + Self.interval
         let words = ["SENTINEL", "get-master-addr-by-name", name].map { Array($0.utf8) }
-        let reply: RedisReply
-        do {
-            reply = try line.command("find the master", words, until: end)
-        } catch StoreError.unreachable(_, _, let cause), StoreError.unknown(_, _, let cause) {
-            // Of Redis itself nothing was asked.
-            throw TransportFailure(cause: "the sentinel: \(cause)", isSent: false)
+        var trouble = ""
+        for (index, line) in lines.enumerated() {
+            let sentinel = "the sentinel at \(RedisEnd(host: line.settings.host, port: line.settings.port))"
+            let now = BootClock.now()
+            do {
+                let part = now + (end - now) / (lines.count - index + 1)
+                let reply = try line.command("find the master", words, until: part)
+                if let host = reply[0].text, let port = reply[1].text.flatMap({ UInt16($0) }) {
+                    return RedisEnd(host: host, port: port)
+                }
+                trouble = "\(sentinel) knows no master '\(name)'"
+            } catch StoreError.unreachable(_, _, let cause), StoreError.unknown(_, _, let cause) {
+                trouble = "\(sentinel): \(cause)"
+            }
         }
-        guard let host = reply[0].text, let port = reply[1].text.flatMap({ UInt16($0) }) else {
-            throw TransportFailure(cause: "the sentinel knows no master '\(name)'", isSent: false)
-        }
-        return RedisAddress(host: host, port: port)
+        // Of Redis itself nothing was asked.
+        throw TransportFailure(cause: trouble, isSent: false)
     }
 
     /// Whether another is the master by now, as far as that is known.
-    func hasReplaced(_ address: RedisAddress) -> Bool {
+    func hasReplaced(_ address: RedisEnd) -> Bool {
         let now = BootClock.now()
         guard now >= nextLook else { return false }
         do {
