@@ -37,6 +37,8 @@ struct FleetChecks {
                     "\(cause): hosts go on with what they have, and nothing new reaches them",
                     remedy: ["is it up, and the way to it open?  \(fleet.probe)"])
             ]
+        // A file of ours that is at fault is a finding of its own.
+        case .refuses(let cause) where facts.secrets.contains { $0.trouble != nil && cause.contains($0.path) }: []
         case .refuses(let cause):
             [
                 Finding(
@@ -199,6 +201,12 @@ struct FleetChecks {
 }
 
 extension Facts.Fleet {
+    /// Whether what is wrong with the store is behind a problem of the daemon.
+    func explains(_ problem: String) -> Bool {
+        if case .answers = store { return false }
+        return problem.contains(place)
+    }
+
     /// What a person asks the store with.
     fileprivate var probe: String {
         let address = place.split(separator: " ").last.map(String.init) ?? place

@@ -143,7 +143,7 @@ extension InstallationChecks {
                     .daemon, .note, "sluiced", "does not run, and has never run here",
                     remedy: ["systemctl enable --now sluiced"])
             ]
-        case .runs(let status): return status.findings
+        case .runs(let status): return status.findings(beside: facts.fleet)
         }
     }
 
@@ -162,9 +162,12 @@ extension InstallationChecks {
 }
 
 extension Facts.Daemon.Status {
-    fileprivate var findings: [Finding] {
-        [Finding(.daemon, .ok, "sluiced", "version \(version) runs as process \(processID)")]
-            + problems.map { Finding(.daemon, .failure, "sluiced", $0) }
+    /// - Parameter fleet: what stands in the way of its store is a finding of its own, however many parts complain.
+    fileprivate func findings(beside fleet: Facts.Fleet?) -> [Finding] {
+        let others = problems.filter { !(fleet?.explains($0) ?? false) }
+        let told = others.enumerated().filter { others.firstIndex(of: $1) == $0 }.map(\.element)
+        return [Finding(.daemon, .ok, "sluiced", "version \(version) runs as process \(processID)")]
+            + told.map { Finding(.daemon, .failure, "sluiced", $0) }
             + warnings.map { Finding(.daemon, .warning, "sluiced", $0) }
             + isolated.map {
                 Finding(

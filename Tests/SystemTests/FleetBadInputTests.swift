@@ -73,6 +73,13 @@ struct FleetBadInputTests {
             try await lab.edge.start()
             let output = try await lab.edge.output(["apply", "\(lab.edge.folder)/services.yaml"])
             #expect(output.status == 2 && output.errors.contains("coordination.store is local"), "\(output)")
+            for words in [["status"], ["restore", "--new"]] {
+                let store = try await lab.edge.output(["store"] + words)
+                #expect(store.status == 2 && store.errors.contains("has no fleet's store"), "\(store)")
+            }
+            try lab.edge.write(FleetLab.service(), to: "consul.yaml")
+            let plan = try await lab.edge.output(["plan", "\(lab.edge.folder)/consul.yaml"])
+            #expect(plan.status == 1 && plan.errors.contains("sluiced.yaml has no 'discovery'"), "\(plan)")
         }
     }
 }

@@ -40,7 +40,7 @@ struct FleetCommandTests {
     @Test func `documents are applied, compared, and desired again by a generation's number`() async throws {
         try await with { edge in
             try await edge.applies(backends: 1, says: "nothing new, version 1")
-            try await edge.applies(backends: 2, says: "published as generation 8.")
+            try await edge.applies(backends: 2, says: "in force as generation 8.")
             try await edge.awaitBackends(["web1", "web2"])
             let doctor = try await edge.output(["doctor"])
             #expect(doctor.text.contains("ok    leader: edge1 leads, epoch 8"), "\(doctor)")

@@ -20,6 +20,9 @@ enum Units {
         return "\(value) B"
     }
 
+    /// `1 blob`, `3 blobs`.
+    static func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
     static func percent(_ part: Int, of whole: Int, digits: Int = 2) -> String {
         whole == 0 ? "-" : fixed(100 * Double(part) / Double(whole), digits) + " %"
     }

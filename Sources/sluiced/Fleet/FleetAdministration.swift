@@ -183,6 +183,7 @@ final class FleetAdministration: FleetBackend {
             switch refusal {
             case .unknownGeneration: throw UnknownName("\(refusal)", remedy: "see  sluicectl generation list")
             case .unknownHost, .unknownHosts: throw UnknownName("\(refusal)", remedy: "see  sluicectl host list")
+            case .noRollout: throw Admin.Problem("\(refusal)", remedy: "what became of the last:  sluicectl host list")
             default: throw Admin.Problem("\(refusal)")
             }
         } catch let error as ValidationError {

@@ -56,7 +56,7 @@ struct Aftermath: Encodable {
 extension Aftermath {
     /// What a person is told, a line each; empty where nothing was to be seen.
     func lines(waitedFor version: UInt64?) -> [String] {
-        if let generation { return ["published as generation \(generation)\(leader.map { ", by \($0)" } ?? "")"] }
+        if let generation { return ["in force as generation \(generation)\(leader.map { ", \($0) leads" } ?? "")"] }
         guard version != nil, isQuiet else { return [] }
         return ["no new generation yet: perhaps all that it says is in force already; see  sluicectl host list"]
     }

@@ -79,9 +79,10 @@ struct ConfirmCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try AdminClient(host: options)
+        let before = try await client.get("/v1/fleet", as: FleetAnswer.self).held
         try await client.post("/v1/confirm")
         try options.printDone("confirmed: all hosts get it", "confirmed")
-        try await Aftermath.look(client, within: Aftermath.patience).conclude()
+        try await Aftermath.look(client, before: Set(before), within: Aftermath.patience).conclude()
     }
 }
 
@@ -100,12 +101,14 @@ struct RollbackCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try AdminClient(host: options)
+        let before = try await client.get("/v1/fleet", as: FleetAnswer.self).held
         let answer = try await client.post("/v1/rollback", RollbackRequest(number: number), as: ApplyAnswer.self)
         for warning in answer.warnings { Terminal.error(warning) }
         if options.output == .table {
             Terminal.print("rolled back: desired version \(answer.version) (\(answer.digest.prefix(12)))\n")
         }
-        try await Aftermath.conclude(options, answer, version: number == nil ? nil : answer.version)
+        try await Aftermath.conclude(
+            options, answer, before: before, version: number == nil ? nil : answer.version)
     }
 }
 
@@ -133,9 +136,10 @@ struct ThawCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try AdminClient(host: options)
+        let before = try await client.get("/v1/fleet", as: FleetAnswer.self).held
         try await client.post("/v1/thaw")
         try options.printDone("thawed: what changed meanwhile is published", "thawed")
-        try await Aftermath.look(client, within: Aftermath.patience).conclude()
+        try await Aftermath.look(client, before: Set(before), within: Aftermath.patience).conclude()
     }
 }
 

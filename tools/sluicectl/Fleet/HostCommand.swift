@@ -50,7 +50,7 @@ struct HostCommand: ParsableCommand {
             return words.isEmpty ? "-" : words.joined(separator: " ")
         }
 
-        /// Of the last change on trial: who or what decided it.
+        /// Of the last rollout: who or what decided it.
         private static func end(of rollout: FleetAnswer.Rollout?) -> [String] {
             guard let rollout, rollout.state != "canary" else { return [] }
             let age = Units.age(seconds: Int64(Date().timeIntervalSince1970) - rollout.at)
@@ -58,7 +58,8 @@ struct HostCommand: ParsableCommand {
             // The reason repeats the verb where a person decided.
             let reason = rollout.reason ?? what
             let isPerson = reason.hasPrefix("rolled back by ") || reason.hasPrefix("confirmed by ")
-            return ["last trial, begun \(age) ago by \(rollout.author): " + (isPerson ? reason : "\(what): \(reason)")]
+            let end = isPerson ? reason : "\(what): \(reason)"
+            return ["last rollout, begun \(age) ago by \(rollout.author): \(end)"]
         }
 
         private static func summary(_ fleet: FleetAnswer) -> String {

@@ -9,6 +9,8 @@ struct NextStep {
     let next: Generation
     /// What the brake would hold back.
     let held: [ValidationError.Problem]
+    /// The document itself takes away too much: nothing of it would be applied.
+    let isRefused: Bool
 
     /// What is not as it was asked for, and is no error: instances that are left out, catalogs that were never read.
     let warnings: [String]
@@ -32,9 +34,11 @@ struct NextStep {
         do {
             self.next = try next(allowingEmpty: false)
             held = brake
+            isRefused = false
         } catch  where error.problems.allSatisfy({ $0.code == .brake }) {
             self.next = try next(allowingEmpty: true)
             held = brake + error.problems
+            isRefused = true
         } catch {
             throw Failure(.badDocument, error.description)
         }

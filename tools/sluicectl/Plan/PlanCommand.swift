@@ -28,6 +28,7 @@ struct PlanCommand: AsyncParsableCommand {
         if access(file, R_OK) != 0, errno == EACCES { throw Reach.denied(file) }
         let document = try ServicesDocument.load(path: file)
         for warning in document.warnings { Terminal.error(warning.description) }
+        try Self.requireDiscovery(document, host)
         try Reach.check(host.directories.state)
         let kept = HostState.look(at: host.directories.state)
         for problem in kept.problems { Terminal.error("warning: \(problem)") }
@@ -44,14 +45,29 @@ struct PlanCommand: AsyncParsableCommand {
         let report = PlanReport(prediction, from: kept.inForce?.generation, held: step.held, traffic)
         switch options.output {
         case .json: try printJSON(report)
-        case .table: Terminal.print(PlanText.text(report, applying: remedy(host)))
+        case .table: Terminal.print(PlanText.text(report, applying: remedy(host, step)))
         }
         if !step.held.isEmpty { throw ArgumentParser.ExitCode(Admin.ExitCode.heldByBrake.rawValue) }
         if !report.services.isEmpty { throw ArgumentParser.ExitCode(Admin.ExitCode.differences.rawValue) }
     }
 
+    /// As the daemon refuses it.
+    private static func requireDiscovery(_ document: ServicesDocument, _ host: HostConfiguration) throws {
+        guard host.discovery == nil, let entry = document.desired.entries.first(where: { $0.query != nil }) else {
+            return
+        }
+        throw Failure(
+            .badDocument, "service \(entry.service.name) has backends.consul, and sluiced.yaml has no 'discovery'",
+            remedy: "add to it  discovery: { consul: { address: http://127.0.0.1:8500 } }  and restart sluiced")
+    }
+
     /// What is typed next.
-    private func remedy(_ host: HostConfiguration) -> String {
+    private func remedy(_ host: HostConfiguration, _ step: NextStep) -> String {
+        if step.isRefused { return "Nothing of it would be applied." }
+        return (step.held.isEmpty ? "" : "What is held back stays as it is. ") + way(host)
+    }
+
+    private func way(_ host: HostConfiguration) -> String {
         guard !host.coordination.isShared else { return "Apply with: sluicectl apply \(file)" }
         let isItself = [file, host.services].map { URL(fileURLWithPath: $0).standardizedFileURL.path }
         return isItself[0] == isItself[1]

@@ -8,8 +8,7 @@ enum PlanText {
         let held = report.held.map { ($0.hasSuffix("by the brake") ? $0 : "\($0) by the brake") + "\n" }.joined()
         let count = report.services.count
         guard count > 0 else { return held + "nothing changes\n" }
-        let last = report.held.isEmpty ? remedy : "Nothing of it would be applied."
-        return services + held + "\(count) \(count == 1 ? "service changes" : "services change"). \(last)\n"
+        return services + held + "\(count) \(count == 1 ? "service changes" : "services change"). \(remedy)\n"
     }
 
     private static func lines(of service: PlanReport.Service, width: Int) -> [String] {

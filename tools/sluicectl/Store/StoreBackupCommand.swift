@@ -25,7 +25,7 @@ struct StoreBackupCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let backup = try await store.place(options).withStore {
+        let backup = try await store.fleetPlace(options).withStore {
             try await StoreBackup.take(from: $0, at: Int64(Date().timeIntervalSince1970))
         }
         let bytes = try backup.file()

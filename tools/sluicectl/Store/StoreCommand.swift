@@ -18,7 +18,7 @@ struct StoreCommand: AsyncParsableCommand {
         @OptionGroup var options: CommonOptions
 
         func run() async throws {
-            let facts = try await store.place(options).withStore { try await StoreFacts(of: $0) }
+            let facts = try await store.fleetPlace(options).withStore { try await StoreFacts(of: $0) }
             switch options.output {
             case .json: try printJSON(facts)
             case .table: Terminal.print(facts.text)

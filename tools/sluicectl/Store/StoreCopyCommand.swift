@@ -35,7 +35,7 @@ struct StoreCopyCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let place = try store.place(options)
+        let place = try store.fleetPlace(options)
         let tls = toCa.map { StoreTLS(authorityFile: $0) }
         let credentials = StoreCredentials(
             user: toUser, passwordFile: toPasswordFile, tokenFile: toTokenFile, tls: tls)

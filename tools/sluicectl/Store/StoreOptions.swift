@@ -52,6 +52,15 @@ struct StoreOptions: ParsableArguments {
         return place
     }
 
+    /// The store of a fleet: a host alone has none, and its locks are no store to be looked at or put back.
+    func fleetPlace(_ common: CommonOptions) throws -> StorePlace {
+        let place = try place(common)
+        guard store == nil, case .local(let directory) = place.location else { return place }
+        throw Failure(
+            .usage, "this host has no fleet's store: coordination.store is local, and \(directory) holds locks alone",
+            remedy: "what it does:  sluicectl service list;  another store:  --store etcd://10.0.0.1:2379")
+    }
+
     /// As `coordination` has it where it says nothing.
     private static let fleetName = "sluice"
 }

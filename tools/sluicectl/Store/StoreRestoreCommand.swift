@@ -48,7 +48,7 @@ struct StoreRestoreCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let place = try store.place(options)
+        let place = try store.fleetPlace(options)
         let floor = max(above, try seenHere())
         guard let backup = try source(fleet: place.fleet) else { return try await found(place, above: floor) }
         let isForeign = backup.identity.fleet != place.fleet
@@ -86,21 +86,26 @@ struct StoreRestoreCommand: AsyncParsableCommand {
 
     private func text(_ answer: Answer, _ backup: StoreBackup) -> String {
         var text =
-            "the store is \(answer.identity) now: \(answer.documents) documents, \(answer.blobs) blobs; "
+            "the store is \(answer.identity) now: \(Units.counted(answer.documents, "document")), "
+            + "\(Units.counted(answer.blobs, "blob")); "
             + "who leads next does so above epoch \(answer.epoch)\n"
         if let leader = answer.leader { text += "\(leader) leads already and publishes what it has itself\n" }
-        return text + "next: \(next(backup))\n"
+        return text + next(backup)
     }
 
-    /// What a person wrote after the backup is not in it.
+    /// What a person wrote after the backup is not in it; and of a host none of what a person wrote.
     private func next(_ backup: StoreBackup) -> String {
-        let apply = "sluicectl apply services.yaml"
-        guard let desired = backup.documents[.desired] else { return apply }
+        let apply = "next: sluicectl apply services.yaml"
+        guard let desired = backup.documents[.desired] else {
+            return "no host keeps the services document: what was published is published again, and changes wait; "
+                + apply + "\n"
+        }
         do {
             let document = try DesiredDocument(bytes: desired.bytes)
-            return apply + ", if it is newer than version \(document.version) by \(document.author), which is in force"
+            return apply
+                + ", if it is newer than version \(document.version) by \(document.author), which is in force\n"
         } catch {
-            return apply + ": the services document in the backup cannot be read: \(error)"
+            return apply + ": the services document in the backup cannot be read: \(error)\n"
         }
     }
 

@@ -22,11 +22,13 @@ struct Why: Encodable {
     var tableSize: Int
 
     /// Nil where the service knows no such instance.
+    ///
+    /// - Parameter isRead: whether the services document could be read.
     init?(
-        _ instance: String, in service: String, _ state: LocalState, entry: DesiredState.Entry?, _ catalog: Catalog,
-        overrides: [Override], probe: HealthAnswer.Backend?
+        _ instance: String, in service: String, _ state: LocalState, entry: DesiredState.Entry?, isRead: Bool,
+        _ catalog: Catalog, overrides: [Override], probe: HealthAnswer.Backend?
     ) {
-        let look = Look(instance, service, state, entry, catalog, overrides, probe)
+        let look = Look(instance, service, state, entry, isRead, catalog, overrides, probe)
         guard look.isKnown else { return nil }
         self.service = service
         self.instance = instance
@@ -48,6 +50,8 @@ private struct Look {
     let name: String
     let state: LocalState
     let entry: DesiredState.Entry?
+    /// Whether the services document could be read.
+    let isRead: Bool
     let known: CatalogService?
     let listed: CatalogInstance?
     let written: Backend?
@@ -59,12 +63,13 @@ private struct Look {
     let now = Int64(Date().timeIntervalSince1970)
 
     init(
-        _ name: String, _ service: String, _ state: LocalState, _ entry: DesiredState.Entry?, _ catalog: Catalog,
-        _ overrides: [Override], _ probe: HealthAnswer.Backend?
+        _ name: String, _ service: String, _ state: LocalState, _ entry: DesiredState.Entry?, _ isRead: Bool,
+        _ catalog: Catalog, _ overrides: [Override], _ probe: HealthAnswer.Backend?
     ) {
         self.name = name
         self.state = state
         self.entry = entry
+        self.isRead = isRead
         self.probe = probe
         known = entry?.query.flatMap { catalog.services[$0] }
         listed = (known?.suspect ?? known?.reading)?.instances.first { $0.name == name }
@@ -132,6 +137,7 @@ private struct Look {
 
     private var catalogText: String {
         if let written { return "written in the services document: \(written.address)" }
+        guard isRead else { return "not known: the services document could not be read" }
         guard let query = entry?.query else { return "not listed: the services document names it no more" }
         let trouble = (known?.trouble).map { "; \($0)" } ?? ""
         guard let listed else { return "not listed by \(query)\(trouble)" }

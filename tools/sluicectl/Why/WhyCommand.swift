@@ -30,8 +30,8 @@ struct WhyCommand: AsyncParsableCommand {
         let names = Set(entries.map(\.service.name)).union(state.generation.services.map(\.service.name))
         let found = names.filter { service == nil || $0 == service }.sorted().compactMap { name in
             Why(
-                instance, in: name, state, entry: entries.first { $0.service.name == name }, catalog,
-                overrides: papers.overrides,
+                instance, in: name, state, entry: entries.first { $0.service.name == name },
+                isRead: papers.desired != nil, catalog, overrides: papers.overrides,
                 probe: probes.first { $0.service == name && $0.name == instance })
         }
         guard !found.isEmpty else { throw unknown(state, catalog) }
