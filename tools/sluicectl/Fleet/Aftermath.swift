@@ -96,19 +96,29 @@ extension Aftermath {
         _ options: CommonOptions, _ answer: ApplyAnswer, before: [String] = [], version: UInt64?
     ) async throws {
         let client = try AdminClient(host: options)
-        let found: Aftermath
-        do {
-            found = try await look(client, before: Set(before), version: version, within: patience)
-        } catch let failure as Failure where failure.status == .unreachable {
-            // It is in the store: that it was not seen to be published is no failure of it.
-            if options.output == .json { try printJSON(Told(answer: answer)) }
-            return Terminal.error("it is in the store; what became of it is not known: \(failure.message)")
-        }
+        let found = try await settled(client, before: before, version: version)
         switch options.output {
         case .json: try printJSON(Told(answer: answer, aftermath: found))
-        case .table: Terminal.print(found.lines(waitedFor: version).map { $0 + "\n" }.joined())
+        case .table: Terminal.print((found?.lines(waitedFor: version) ?? []).map { $0 + "\n" }.joined())
         }
-        try found.conclude()
+        try found?.conclude()
+    }
+
+    /// What became of a change that is in the store; nil, and told, where it cannot be seen: that is no failure of it.
+    static func settled(
+        _ client: AdminClient, before: [String], version: UInt64? = nil
+    ) async throws -> Aftermath? {
+        do {
+            return try await look(client, before: Set(before), version: version, within: patience)
+        } catch let failure as Failure {
+            Terminal.error("it is in the store; what became of it is not known: \(failure.message)")
+            return nil
+        }
+    }
+
+    /// What the leader holds back now; nothing where that cannot be read, which must not keep anybody from a change.
+    static func held(_ client: AdminClient) async -> [String] {
+        do { return try await client.get("/v1/fleet", as: FleetAnswer.self).held } catch { return [] }
     }
 }
 

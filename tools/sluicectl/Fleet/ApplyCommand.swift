@@ -37,7 +37,7 @@ struct ApplyCommand: AsyncParsableCommand {
             document: try String(contentsOfFile: file, encoding: .utf8), file: file, canary: try hosts(),
             confirmWithin: try confirmWithin.map { try TimeSpan.required($0, of: "--confirm-within") })
         let client = try AdminClient(host: options)
-        let before = try await client.get("/v1/fleet", as: FleetAnswer.self).held
+        let before = await Aftermath.held(client)
         let answer = try await client.post("/v1/apply", request, as: ApplyAnswer.self)
         let told = Set(document.warnings.map(\.description))
         for warning in answer.warnings where !told.contains(warning) { Terminal.error(warning) }
@@ -79,10 +79,10 @@ struct ConfirmCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try AdminClient(host: options)
-        let before = try await client.get("/v1/fleet", as: FleetAnswer.self).held
+        let before = await Aftermath.held(client)
         try await client.post("/v1/confirm")
         try options.printDone("confirmed: all hosts get it", "confirmed")
-        try await Aftermath.look(client, before: Set(before), within: Aftermath.patience).conclude()
+        try await Aftermath.settled(client, before: before)?.conclude()
     }
 }
 
@@ -101,7 +101,7 @@ struct RollbackCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try AdminClient(host: options)
-        let before = try await client.get("/v1/fleet", as: FleetAnswer.self).held
+        let before = await Aftermath.held(client)
         let answer = try await client.post("/v1/rollback", RollbackRequest(number: number), as: ApplyAnswer.self)
         for warning in answer.warnings { Terminal.error(warning) }
         if options.output == .table {
@@ -136,10 +136,10 @@ struct ThawCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try AdminClient(host: options)
-        let before = try await client.get("/v1/fleet", as: FleetAnswer.self).held
+        let before = await Aftermath.held(client)
         try await client.post("/v1/thaw")
         try options.printDone("thawed: what changed meanwhile is published", "thawed")
-        try await Aftermath.look(client, before: Set(before), within: Aftermath.patience).conclude()
+        try await Aftermath.settled(client, before: before)?.conclude()
     }
 }
 
