@@ -224,7 +224,12 @@ extension Host {
             if highest == nil, current == nil { newest = publication }
         } else if mark.isAbove(known) {
             let follows = publication.generation.predecessor == known.digest
-            if mark.number == known.number + 1, !follows { counts.wrongPredecessors += 1 }
+            if mark.number == known.number + 1, !follows {
+                counts.wrongPredecessors += 1
+                // It follows another of that epoch and number; a canary's line alone has numbers beside the fleet's.
+                let isOnLine = !(rollout.flatMap { $0 }?.isIncluded ?? false)
+                if mark.epoch == known.epoch, isOnLine { counts.forks += 1 }
+            }
             problems.offer = nil
             newest = publication
         } else if let highWater, highWater.isAbove(mark) {

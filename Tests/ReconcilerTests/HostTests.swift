@@ -58,6 +58,13 @@ struct HostTests {
         #expect(host.current?.mark == mark(2, 7))
     }
 
+    @Test func `a generation of the same epoch that follows another one's twin is taken, and is a fork`() throws {
+        var host = Host(kept: try publication("a, b", number: 4), inFleet: false)
+        let twin = try publication("a, c", number: 4, digest: "other")
+        _ = host.handle(.offered(try publication("a, c", number: 5, after: twin)), at: at(1))
+        #expect(host.counts.forks == 1 && host.counts.wrongPredecessors == 1)
+    }
+
     @Test func `of a fork the one that came first is kept, and it is counted`() throws {
         var host = running(try publication("a, b"))
         let fork = try publication("a, c", digest: "other")
