@@ -7,7 +7,7 @@ struct ServiceReader {
     private static let keys = [
         "name", "vip", "forward", "table-size", "hash", "udp", "on-down", "drain", "flow-idle", "udp-idle", "allow",
         "deny", "health", "backends", "brake",
-    ]
+    ] + RelayReader.keys
 
     private let fields: Fields
     private let defaults: ServiceDefaults
@@ -36,6 +36,7 @@ struct ServiceReader {
             place: fields.place, name: name, vip: vip, granules: (size ?? .medium).granules,
             backends: backends.named.count, prefixes: allow.count + deny.count)
         let brake = brake()
+        let relay = RelayReader(forwarding: forwarding, vip: vip).settings(fields)
         let flowKey = fields["hash"]?.choice(FlowKey.self) ?? .fiveTuple
         let udp = fields["udp"]?.choice(UDPTracking.self) ?? .tracked
         let onDown = fields["on-down"]?.choice(DownPolicy.self) ?? .keep
@@ -43,7 +44,8 @@ struct ServiceReader {
         let service = VirtualService(
             name: name, vip: vip, forwarding: forwarding, tableSize: size,
             flowKey: flowKey, udp: udp, onDown: onDown, drain: durations.drain, flowIdle: durations.flowIdle,
-            udpIdle: durations.udpIdle, allow: allow, deny: deny, health: health, brake: brake)
+            udpIdle: durations.udpIdle, allow: allow, deny: deny, health: health, brake: brake,
+            relay: relay)
         declared.entry = DesiredState.Entry(
             service: service, backends: backends.named, query: backends.query)
         return declared
@@ -60,11 +62,7 @@ struct ServiceReader {
 
     private func forwarding() -> Forwarding? {
         guard let reader = fields["forward"] else { return .ipip }
-        if case .text("sockets") = reader.kind {
-            reader.unsupported("forward sockets")
-            return nil
-        }
-        return reader.choice(Forwarding.self, less: ["sockets"])
+        return reader.choice(Forwarding.self)
     }
 
     private func tableSize() -> TableSize? {

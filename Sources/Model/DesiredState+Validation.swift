@@ -91,6 +91,7 @@ extension VirtualService {
         if !(0...100).contains(brake.maximumRemoved) {
             refuse("brake: max-removed \(brake.maximumRemoved)% is not within 0% and 100%")
         }
+        problems += relayProblems
         // Lists that several services share may hold both families.
         if !allow.isEmpty, !allow.contains(where: { $0.isIPv4 == vip.address.isIPv4 }) {
             let family = vip.address.isIPv4 ? "IPv4" : "IPv6"
@@ -98,6 +99,25 @@ extension VirtualService {
                 .init(.family, "", "no client of VIP \(vip) is in its allow list, which has no \(family) prefix"))
         }
         return problems + (health?.faults ?? []).map { .init(.value, "", "health: \($0)") }
+    }
+
+    private var relayProblems: [ValidationError.Problem] {
+        guard forwarding == .sockets else { return [] }
+        var problems: [ValidationError.Problem] = []
+        func refuse(_ message: String) { problems.append(.init(.value, "", message)) }
+        if vip.port == 0 { refuse("sockets cannot listen on any port") }
+        if vip.transport == .udp, relay.proxyProtocol != .none { refuse("proxy-protocol goes before TCP's bytes alone") }
+        if let fault = durationFault(relay.connectTimeout, RelaySettings.connectTimeouts) {
+            refuse("connect-timeout \(fault)")
+        }
+        if let fault = durationFault(relay.idleTimeout, RelaySettings.idleTimeouts) { refuse("idle-timeout \(fault)") }
+        for (what, limit) in [
+            ("max-connections", relay.maxConnections), ("max-connections-per-source", relay.maxConnectionsPerSource),
+        ] {
+            guard let limit, !(1...RelaySettings.connectionsMax).contains(limit) else { continue }
+            refuse("\(what) \(limit) is not within 1 and \(RelaySettings.connectionsMax)")
+        }
+        return problems
     }
 
     /// What keeps this backend from serving this service, without subjects.
@@ -112,6 +132,9 @@ extension VirtualService {
         }
         if backend.address == vip.address, forwarding != .local, forwarding != .sockets {
             problems.append(.init(.value, "", "its address is the VIP's: packets would come back"))
+        }
+        if forwarding == .sockets, backend.port == 0 {
+            problems.append(.init(.value, "", "sockets connect to a port, and it has none"))
         }
         // There is an IPv4 packet in an IPv6 tunnel (4in6), and no other mixture.
         if forwarding == .ipip || forwarding == .gue, backend.address.isIPv4, !vip.address.isIPv4 {

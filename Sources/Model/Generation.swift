@@ -66,11 +66,14 @@ public struct PlacedService: Hashable, Sendable {
 /// What every host applies: numbered, fenced, immutable.
 public struct Generation: Hashable, Sendable {
     /// The highest format that this version reads. What needs no newer one is written in an older, so that hosts of an
-    /// older version go on reading it: 1 is all but routes, 2 has routes.
-    public static let schema = 2
+    /// older version go on reading it: 1 is all but what follows, 2 has routes, 3 has services of `forward: sockets`.
+    public static let schema = 3
 
     /// The format that its content needs.
-    public var schema: Int { services.contains { !$0.routes.isEmpty } ? 2 : 1 }
+    public var schema: Int {
+        if services.contains(where: { $0.service.forwarding == .sockets }) { return 3 }
+        return services.contains { !$0.routes.isEmpty } ? 2 : 1
+    }
 
     /// The number of the leadership that published it.
     public var epoch: UInt64

@@ -22,6 +22,19 @@ public struct SettingChange: Hashable, Sendable {
             ("allow", text(service.allow, empty: "all")), ("deny", text(service.deny, empty: "none")),
             ("health", service.health.map(text) ?? "none"),
             ("brake", "min-active \(service.brake.minimumActive), max-removed \(service.brake.maximumRemoved)%"),
+        ] + values(of: service.relay, isUsed: service.forwarding == .sockets)
+    }
+
+    private static func values(of relay: RelaySettings, isUsed: Bool) -> [(key: String, value: String)] {
+        [
+            ("proxy-protocol", isUsed ? relay.proxyProtocol.rawValue : "none"),
+            ("connect-timeout", isUsed ? text(relay.connectTimeout) : "none"),
+            ("idle-timeout", isUsed ? text(relay.idleTimeout) : "none"),
+            ("max-connections", isUsed ? relay.maxConnections.map { "\($0)" } ?? "none" : "none"),
+            (
+                "max-connections-per-source",
+                isUsed ? relay.maxConnectionsPerSource.map { "\($0)" } ?? "none" : "none"
+            ),
         ]
     }
 

@@ -3,7 +3,7 @@
 extension VirtualService {
     private static let keys: Set<String> = [
         "name", "vip", "forward", "table-size", "hash", "udp", "on-down", "drain-ms", "flow-idle-ms", "udp-idle-ms",
-        "allow", "deny", "health", "brake",
+        "allow", "deny", "health", "brake", "relay",
     ]
 
     /// As part of its blob.
@@ -20,6 +20,8 @@ extension VirtualService {
                 "max-removed": .integer(Int64(brake.maximumRemoved)),
             ]),
         ]
+        // Schema 3 has it, for those that it concerns.
+        if forwarding == .sockets { members["relay"] = relay.canonical }
         if let health { members["health"] = health.canonical }
         return .object(members)
     }
@@ -42,6 +44,10 @@ extension VirtualService {
             brake: Brake(
                 minimumActive: try brake["min-active"].integer(0...Int(Int32.max)),
                 maximumRemoved: try brake["max-removed"].integer(0...100)))
+        guard (forwarding == .sockets) == (fields.optional("relay") != nil) else {
+            throw reader.fault("'relay' belongs to forward sockets, and to each service of it")
+        }
+        if let relay = fields.optional("relay") { self.relay = try RelaySettings(relay) }
     }
 
     private static func prefix(_ reader: CanonicalReader) throws(CanonicalError) -> IPPrefix {
@@ -98,7 +104,7 @@ extension HealthCheck {
 }
 
 extension CanonicalValue {
-    fileprivate static func milliseconds(_ duration: Duration) -> CanonicalValue {
+    static func milliseconds(_ duration: Duration) -> CanonicalValue {
         let (seconds, attoseconds) = duration.components
         return .integer(seconds * 1000 + attoseconds / 1_000_000_000_000_000)
     }

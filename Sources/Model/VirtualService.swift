@@ -91,12 +91,15 @@ public struct VirtualService: Hashable, Sendable {
     public var deny: [IPPrefix]
     public var health: HealthCheck?
     public var brake: Brake
+    /// Without meaning but for `forward: sockets`.
+    public var relay: RelaySettings
 
     public init(
         name: String, vip: VIP, forwarding: Forwarding = .ipip, tableSize: TableSize = .medium,
         flowKey: FlowKey = .fiveTuple, udp: UDPTracking = .tracked, onDown: DownPolicy = .keep,
         drain: Duration = .seconds(600), flowIdle: Duration = .seconds(3600), udpIdle: Duration = .seconds(60),
-        allow: [IPPrefix] = [], deny: [IPPrefix] = [], health: HealthCheck? = nil, brake: Brake = Brake()
+        allow: [IPPrefix] = [], deny: [IPPrefix] = [], health: HealthCheck? = nil, brake: Brake = Brake(),
+        relay: RelaySettings = RelaySettings()
     ) {
         self.name = name
         self.vip = vip
@@ -112,6 +115,7 @@ public struct VirtualService: Hashable, Sendable {
         self.deny = deny
         self.health = health
         self.brake = brake
+        self.relay = relay
     }
 }
 

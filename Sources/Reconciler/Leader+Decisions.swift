@@ -99,12 +99,28 @@ extension Leader {
     func following(
         _ resolution: ResolvedState, in epoch: UInt64, at now: Moment, absorbing: Bool = false
     ) throws(ValidationError) -> Generation.Step {
-        try Generation.step(
+        let step = try Generation.step(
             desired: resolution.desired, overrides: resolution.overrides, previous: previous?.generation,
             settledServices: settledServices(at: now), epoch: epoch,
             seed: (previous ?? canaryLine)?.generation.seed ?? seed,
             now: now.utc, predecessor: previous?.digest, beside: canaryLine?.generation, absorbing: absorbing,
             routes: routes(of: resolution, at: now))
+        if let next = step.generation, let refusal = unreadable(next, at: now) { throw refusal }
+        return step
+    }
+
+    /// What a living host could not read is not published: it would serve the old content for ever.
+    private func unreadable(_ next: Generation, at now: Moment) -> ValidationError? {
+        guard next.schema > 2, let lowest = register.lowestSchema(at: now.uptime), lowest < Int64(next.schema) else {
+            return nil
+        }
+        let names = next.services.filter { $0.service.forwarding == .sockets }.map(\.service.name)
+        return ValidationError([
+            .init(
+                .value, "services \(names.joined(separator: ", "))",
+                "forward sockets needs generations of schema \(next.schema), and a host of the fleet reads \(lowest): "
+                    + "upgrade it first")
+        ])
     }
 
     /// None while a host lives that could not read them: the whole fleet gets the lowest schema of all.

@@ -17,16 +17,31 @@ import Testing
             "s.yaml:4:5: unknown key 'Forward' in a service; did you mean 'forward'?"),
         Bad(
             service("forward: ippi"),
-            "s.yaml:4:14: forward: expected ipip, gue, l2 or local, found 'ippi'; did you mean 'ipip'?"),
+            "s.yaml:4:14: forward: expected ipip, gue, l2, local or sockets, found 'ippi'; did you mean 'ipip'?"),
         Bad(
             service("forward: 4"),
-            "s.yaml:4:14: forward: expected ipip, gue, l2 or local, found 4"),
+            "s.yaml:4:14: forward: expected ipip, gue, l2, local or sockets, found 4"),
         Bad(
-            service("forward: sockets"),
-            "s.yaml:4:14: forward sockets: not yet supported"),
+            service("forward: sockets", vip: anyVIP),
+            "s.yaml:4:14: forward: sockets cannot listen on any port: give the VIP one"),
+        Bad(
+            service("forward: sockets", "proxy-protocol: v3", "connect-timeout: 2m", "max-connections: 0"),
+            "s.yaml:5:21: proxy-protocol: expected none, v1 or v2, found 'v3'; did you mean 'v1'?",
+            "s.yaml:6:22: connect-timeout: expected a duration from 10ms to 1m, such as 10s, found '2m'",
+            "s.yaml:7:22: max-connections: expected a whole number from 1 to 10000000, found 0"),
+        Bad(
+            service("proxy-protocol: v2"),
+            "s.yaml:4:21: proxy-protocol: belongs to forward sockets; with forward ipip no socket sees a packet"),
+        Bad(
+            service("forward: sockets", "proxy-protocol: v2", "idle-timeout: 1h", vip: udpVIP),
+            "s.yaml:5:21: proxy-protocol: goes before TCP's bytes alone",
+            "s.yaml:6:19: idle-timeout: a UDP flow ends by udp-idle"),
+        Bad(
+            service("forward: sockets", "proxy-protocl: v2"),
+            "s.yaml:5:5: unknown key 'proxy-protocl' in a service; did you mean 'proxy-protocol'?"),
         Bad(
             service("forward:"),
-            "s.yaml:4:13: forward: expected ipip, gue, l2 or local, found nothing"),
+            "s.yaml:4:13: forward: expected ipip, gue, l2, local or sockets, found nothing"),
         Bad(
             service("table-size: 5000"),
             "s.yaml:4:17: table-size: expected 4099, 16381 or 65537, found 5000"),

@@ -31,6 +31,7 @@ func service(_ lines: String..., backend: String = "{ address: 10.0.0.1 }", vip:
 
 let tcpVIP = "{ address: 10.9.9.9, port: 80, protocol: tcp }"
 let ipv6VIP = "{ address: 2001:db8::9, port: 80, protocol: tcp }"
+let udpVIP = "{ address: 10.9.9.9, port: 53, protocol: udp }"
 let anyVIP = "{ address: 10.9.9.9, port: any, protocol: tcp }"
 
 /// A service in one line: `web 10.9.9.9:80/tcp ipip -> 10.0.0.1:80 w1`.

@@ -54,6 +54,19 @@ private func parse(_ text: String) throws -> ServicesDocument {
                     service: "www", filter: #"Service.Meta.tier == "edge""#, taggedAddress: "wan", datacenter: "north"))
     }
 
+    @Test func `says how connections go through sockets`() throws {
+        let text = service(
+            "forward: sockets", "proxy-protocol: v2", "connect-timeout: 500ms", "idle-timeout: 10m",
+            "max-connections: 5000", "max-connections-per-source: 20")
+        let service = try #require(try parse(text).desired.entries.first).service
+        #expect(service.forwarding == .sockets)
+        #expect(
+            service.relay
+                == RelaySettings(
+                    proxyProtocol: .v2, connectTimeout: .milliseconds(500), idleTimeout: .seconds(600),
+                    maxConnections: 5000, maxConnectionsPerSource: 20))
+    }
+
     @Test func `may have no services, if it says so`() throws {
         #expect(try parse("services: []").desired.entries.isEmpty)
     }

@@ -93,7 +93,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("\"schema\":1", "\"schema\":3,\"more\":1", "schema: this version knows schema 1 to 2"),
+        ("\"schema\":1", "\"schema\":4,\"more\":1", "schema: this version knows schema 1 to 3"),
         ("\"flow-hash\":3,", "", "flow-hash: this version knows flow-hash 3 alone"),
         ("\"table-hash\":1", "\"table-hash\":3", "table-hash: this version knows table-hash 1 alone"),
         ("\"epoch\":1", "\"epoch\":-1", "epoch: -1 is not within"), ("00ab\"", "00AB\"", "seed: expected sixteen"),
@@ -163,6 +163,18 @@ struct RoutesTests {
     @Test func `without routes a generation is of schema 1, as older hosts read it`() throws {
         let generation = try generation([])
         #expect(try Generation.Manifest(generation.manifestBytes(digests: ["web": digest])).schema == 1)
+    }
+
+    @Test func `a service of sockets is read as it was written, and needs schema 3`() throws {
+        var entry = try desired("10.0.0.1:80/tcp -> a")
+        entry.service.forwarding = .sockets
+        entry.service.relay = RelaySettings(proxyProtocol: .v2, idleTimeout: .seconds(60), maxConnections: 9)
+        let next = try Generation.next(
+            desired: DesiredState(entries: [entry]), previous: nil, epoch: 1, seed: 1, now: 0)
+        let generation = try #require(next)
+        let service = generation.services[0]
+        #expect(try PlacedService(canonical: service.canonicalBytes) == service)
+        #expect(generation.schema == 3)
     }
 
     private let digest = String(repeating: "0", count: 64)

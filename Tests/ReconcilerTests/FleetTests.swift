@@ -278,6 +278,19 @@ struct FleetTests {
         #expect(fleet["two"].host.problems.verify == nil)
     }
 
+    @Test func `what a living host could not read is not published`() {
+        let fleet = ModelFleet("one", "two")
+        fleet["two"].generations = 2
+        fleet.apply("s | web")
+        fleet.run(.seconds(10))
+        fleet.apply("sockets: s | web")
+        fleet.run(.seconds(10))
+        #expect(fleet.store.current?.generation.schema == 1)
+        fleet["two"].kill()
+        fleet.run(.seconds(60))
+        #expect(fleet.store.current?.generation.schema == 3)
+    }
+
     @Test func `the leader publishes what the oldest live host reads`() {
         let fleet = ModelFleet("one", "two", "three")
         fleet["three"].generations = 1
