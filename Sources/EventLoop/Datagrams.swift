@@ -87,9 +87,10 @@ extension Descriptor {
 
     /// A UDP socket bound to the address; its datagrams tell which address of ours they came to.
     public static func datagramListener(
-        on address: SocketAddress, reusePort: Bool = false
+        on address: SocketAddress, reusePort: Bool = false, freely: Bool = false
     ) throws(EventLoopError) -> Descriptor {
         let socket = try datagram(for: address)
+        if freely { try socket.bindFreely(family: address.family) }
         if reusePort { try socket.setOption(SOL_SOCKET, SO_REUSEPORT, 1) }
         guard linux_tell_local_address(socket.rawValue, address.family) == 0 else {
             throw EventLoopError(operation: "ask for local addresses on", subject: "\(address)", errno: errno)

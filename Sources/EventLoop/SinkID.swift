@@ -67,6 +67,13 @@ extension EventLoop {
         return answer == 0 ? 0 : errno
     }
 
+    /// Watches it no more. Needed before a close where another process has the same socket, as epoll watches sockets and
+    /// not numbers.
+    public func unwatch(_ descriptor: Int32) {
+        // It fails only for one that is not watched.
+        _ = linux_epoll_control(epoll.rawValue, EPOLL_CTL_DEL, descriptor, 0, 0)
+    }
+
     func deliver(_ carried: UInt64, _ readiness: Readiness) {
         let index = SinkID.index(of: carried)
         guard index < sinks.count, let handler = sinks[index] else { return }

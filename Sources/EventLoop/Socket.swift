@@ -18,10 +18,13 @@ extension Descriptor {
     }
 
     /// A listening, non-blocking TCP socket; port 0 takes a free one.
+    ///
+    /// - Parameter freely: though this host may not have the address yet.
     public static func listener(
-        on address: SocketAddress, backlog: Int32 = 128, reusePort: Bool = false
+        on address: SocketAddress, backlog: Int32 = 128, reusePort: Bool = false, freely: Bool = false
     ) throws(EventLoopError) -> Descriptor {
         let socket = try stream(for: address)
+        if freely { try socket.bindFreely(family: address.family) }
         try socket.setOption(SOL_SOCKET, SO_REUSEADDR, 1)
         if reusePort { try socket.setOption(SOL_SOCKET, SO_REUSEPORT, 1) }
         try socket.bind(to: address)

@@ -10,8 +10,8 @@ public actor RelayWorker {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     private let ledger = RelayLedger()
     private let limits: RelayLimits
-    private var tcp: TCPRelay?
-    private var udp: UDPRelay?
+    private(set) var tcp: TCPRelay?
+    private(set) var udp: UDPRelay?
     private var table = RelayTable.empty
 
     public init(loop: EventLoop, limits: RelayLimits = RelayLimits()) {
@@ -35,11 +35,21 @@ public actor RelayWorker {
         udp?.apply(table)
     }
 
+    /// Takes nothing more of this VIP: its listening socket is closed. TCP connections go on, UDP flows end.
+    public func stopListening(on vip: VIP) {
+        switch vip.transport {
+        case .tcp: tcp?.remove(vip)
+        case .udp: udp?.remove(vip)
+        }
+    }
+
     /// Takes nothing new; what is under way goes on. Listening sockets of TCP are closed; those of UDP are what its flows
     /// come by, and the group is to be directed elsewhere before.
-    public func drain() {
+    ///
+    /// - Parameter handingOver: another process has the same sockets and takes over; UDP flows only give back answers.
+    public func drain(handingOver: Bool = false) {
         tcp?.stopAccepting()
-        udp?.stopTaking()
+        udp?.stopTaking(handingOver: handingOver)
     }
 
     /// Resets what is still under way. The loop itself goes on.

@@ -8,8 +8,9 @@ import Model
 /// as `RelayState` says. For the loop's thread alone.
 final class TCPRelay {
     struct Listener: ~Copyable {
-        let socket: Descriptor
-        let vip: VIP
+        /// Nil where it is gone; its place may be another's later.
+        var socket: Descriptor?
+        var vip: VIP
         var isWatched = true
     }
 
@@ -70,18 +71,39 @@ final class TCPRelay {
 
     /// Accepts on a listening socket from now on.
     func add(_ socket: consuming Descriptor, for vip: VIP) throws(EventLoopError) {
-        guard listenerCount < Self.listenersMax, let acceptSink else {
+        let place = freePlace()
+        guard place < Self.listenersMax, let acceptSink else {
             throw EventLoopError(operation: "add a listener to", subject: loop.name, errno: ENOSPC)
         }
         // What is accepted has it too: bytes that were given on once are not to wait for others.
         try socket.setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         let failure = loop.watch(
-            socket.rawValue, for: isAccepting ? .readable : [], sink: acceptSink, token: UInt64(listenerCount))
+            socket.rawValue, for: isAccepting ? .readable : [], sink: acceptSink, token: UInt64(place))
         guard failure == 0 else {
             throw EventLoopError(operation: "watch", subject: "listener of \(vip)", errno: failure)
         }
-        (listeners + listenerCount).initialize(to: Listener(socket: socket, vip: vip, isWatched: isAccepting))
-        listenerCount += 1
+        if place < listenerCount {
+            listeners[place] = Listener(socket: socket, vip: vip, isWatched: isAccepting)
+        } else {
+            (listeners + place).initialize(to: Listener(socket: socket, vip: vip, isWatched: isAccepting))
+            listenerCount += 1
+        }
+    }
+
+    /// Accepts no more for this VIP. What was accepted goes on.
+    func remove(_ vip: VIP) {
+        for place in 0..<listenerCount where listeners[place].vip == vip { close(place) }
+    }
+
+    private func freePlace() -> Int {
+        for place in 0..<listenerCount where listeners[place].socket == nil { return place }
+        return listenerCount
+    }
+
+    private func close(_ place: Int) {
+        // Others may have the same socket, so that the close alone does not end the watch.
+        if let number = listeners[place].socket?.rawValue { loop.unwatch(number) }
+        listeners[place].socket = nil
     }
 
     /// Puts a table in force. Connections under way keep their backends, but for those whose backend is gone.
@@ -96,8 +118,7 @@ final class TCPRelay {
     /// where the kernel migrates, or is to be taken before.
     func stopAccepting() {
         isAccepting = false
-        listeners.deinitialize(count: listenerCount)
-        listenerCount = 0
+        for place in 0..<listenerCount { close(place) }
     }
 
     /// Resets all.
@@ -187,7 +208,7 @@ final class TCPRelay {
         var client = SocketAddress.loopback(port: 0)
         for _ in 0..<Self.acceptBudget {
             if connections.isFull { return beginPause() }
-            let answer = listeners[number].socket.acceptFrom(&client)
+            let answer = listeners[number].socket?.acceptFrom(&client) ?? -EAGAIN
             if answer >= 0 {
                 begin(Descriptor(adopting: answer), client, listeners[number].vip)
             } else {
@@ -244,8 +265,9 @@ final class TCPRelay {
     private func watchListeners(_ isWatched: Bool) {
         guard let acceptSink else { return }
         for number in 0..<listenerCount where listeners[number].isWatched != isWatched {
+            guard let socket = listeners[number].socket?.rawValue else { continue }
             let failure = loop.rewatch(
-                listeners[number].socket.rawValue, for: isWatched ? .readable : [], sink: acceptSink,
+                socket, for: isWatched ? .readable : [], sink: acceptSink,
                 token: UInt64(number))
             if failure == 0 { listeners[number].isWatched = isWatched }
         }

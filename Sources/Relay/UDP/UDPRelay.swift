@@ -10,8 +10,9 @@ import Model
 /// The PROXY protocol is not written in front of datagrams.
 final class UDPRelay {
     struct Listener: ~Copyable {
-        let socket: Descriptor
-        let vip: VIP
+        /// Nil where it is gone; its place may be another's later.
+        var socket: Descriptor?
+        var vip: VIP
     }
 
     private let loop: EventLoop
@@ -55,16 +56,42 @@ final class UDPRelay {
 
     /// Takes the VIP's datagrams from this socket from now on.
     func add(_ socket: consuming Descriptor, for vip: VIP) throws(EventLoopError) {
-        guard listenerCount < Self.listenersMax, let listenerSink else {
+        let place = freePlace()
+        guard place < Self.listenersMax, let listenerSink else {
             throw EventLoopError(operation: "add a UDP listener to", subject: loop.name, errno: ENOSPC)
         }
         let failure = loop.watch(
-            socket.rawValue, for: .readable, sink: listenerSink, token: UInt64(listenerCount))
+            socket.rawValue, for: .readable, sink: listenerSink, token: UInt64(place))
         guard failure == 0 else {
             throw EventLoopError(operation: "watch", subject: "UDP listener of \(vip)", errno: failure)
         }
-        (listeners + listenerCount).initialize(to: Listener(socket: socket, vip: vip))
-        listenerCount += 1
+        if place < listenerCount {
+            listeners[place] = Listener(socket: socket, vip: vip)
+        } else {
+            (listeners + place).initialize(to: Listener(socket: socket, vip: vip))
+            listenerCount += 1
+        }
+    }
+
+    /// Takes nothing more of this VIP. Its flows end, as their answers go by its socket.
+    func remove(_ vip: VIP) {
+        for place in 0..<listenerCount where listeners[place].vip == vip {
+            for flow in 0..<flows.capacity where flows.holds(flow) {
+                if flows.place(flow).pointee.key.listener == place { end(flow, .stopped) }
+            }
+            unwatch(place)
+            listeners[place].socket = nil
+        }
+    }
+
+    private func freePlace() -> Int {
+        for place in 0..<listenerCount where listeners[place].socket == nil { return place }
+        return listenerCount
+    }
+
+    private func unwatch(_ place: Int) {
+        // Others may have the same socket, so that a close alone does not end the watch.
+        if let number = listeners[place].socket?.rawValue { loop.unwatch(number) }
     }
 
     /// Puts a table in force. Flows under way keep their backends, but for those whose backend is gone.
@@ -76,12 +103,20 @@ final class UDPRelay {
     }
 
     /// No new flows; those that are stay, and so do the sockets that they come by.
-    func stopTaking() { takesNew = false }
+    ///
+    /// - Parameter handingOver: somebody else has the same sockets and takes what comes from now on: here flows only
+    ///   give back what their backends still answer.
+    func stopTaking(handingOver: Bool) {
+        takesNew = false
+        if handingOver { for place in 0..<listenerCount { unwatch(place) } }
+    }
 
     func stop() {
         for flow in 0..<flows.capacity where flows.holds(flow) { end(flow, .stopped) }
-        listeners.deinitialize(count: listenerCount)
-        listenerCount = 0
+        for place in 0..<listenerCount {
+            unwatch(place)
+            listeners[place].socket = nil
+        }
         clock.stop()
         if let listenerSink { loop.remove(listenerSink) }
         if let flowSink { loop.remove(flowSink) }
@@ -92,10 +127,17 @@ final class UDPRelay {
     private func listen(_ number: Int) {
         guard number < listenerCount else { return }
         for _ in 0..<Self.batchBudget {
-            let count = batch.receive(from: listeners[number].socket)
+            let count = receive(from: number)
             if count <= 0 { return }
             forward(count, from: number)
             if count < Datagrams.limit { return }
+        }
+    }
+
+    private func receive(from number: Int) -> Int {
+        switch listeners[number].socket {
+        case .some(let socket): batch.receive(from: socket)
+        case .none: 0
         }
     }
 
@@ -222,6 +264,13 @@ final class UDPRelay {
         }
     }
 
+    private func reply(_ count: Int, through number: Int) -> Int {
+        switch listeners[number].socket {
+        case .some(let socket): batch.send(0..<count, through: socket, connected: false)
+        case .none: 0
+        }
+    }
+
     private func give(_ count: Int, to flow: UnsafeMutablePointer<UDPFlow>) {
         var bytes: UInt64 = 0
         for place in 0..<count {
@@ -232,7 +281,7 @@ final class UDPRelay {
             (facts.local_high, facts.local_low) = (flow.pointee.localHigh, flow.pointee.localLow)
             batch[place] = facts
         }
-        let sent = max(batch.send(0..<count, through: listeners[flow.pointee.key.listener].socket, connected: false), 0)
+        let sent = max(reply(count, through: flow.pointee.key.listener), 0)
         let (service, backend) = (flow.pointee.service.id, flow.pointee.backendID)
         ledger[service].datagramsOut += UInt64(sent)
         ledger[service].datagramsDropped += UInt64(count - sent)
