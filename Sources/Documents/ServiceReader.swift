@@ -4,10 +4,11 @@ import Model
 
 /// One entry of `services`.
 struct ServiceReader {
-    private static let keys = [
-        "name", "vip", "forward", "table-size", "hash", "udp", "on-down", "drain", "flow-idle", "udp-idle", "allow",
-        "deny", "health", "backends", "brake",
-    ] + RelayReader.keys
+    private static let keys =
+        [
+            "name", "vip", "forward", "table-size", "hash", "udp", "on-down", "drain", "flow-idle", "udp-idle", "allow",
+            "deny", "health", "backends", "brake",
+        ] + RelayReader.keys
 
     private let fields: Fields
     private let defaults: ServiceDefaults

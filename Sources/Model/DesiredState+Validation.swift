@@ -106,7 +106,9 @@ extension VirtualService {
         var problems: [ValidationError.Problem] = []
         func refuse(_ message: String) { problems.append(.init(.value, "", message)) }
         if vip.port == 0 { refuse("sockets cannot listen on any port") }
-        if vip.transport == .udp, relay.proxyProtocol != .none { refuse("proxy-protocol goes before TCP's bytes alone") }
+        if vip.transport == .udp, relay.proxyProtocol != .none {
+            refuse("proxy-protocol goes before TCP's bytes alone")
+        }
         if let fault = durationFault(relay.connectTimeout, RelaySettings.connectTimeouts) {
             refuse("connect-timeout \(fault)")
         }
