@@ -261,6 +261,11 @@ http {
         location = /slow { alias $BULK/100MB; limit_rate 64k; }
         location /upload/ { root $BULK/$1; dav_methods PUT; create_full_put_path on; }
     }
+    server {
+        # Told by the PROXY protocol who the client is: it hears that again.
+        listen 0.0.0.0:8081 proxy_protocol;
+        location = / { return 200 "\$proxy_protocol_addr\n"; }
+    }
 }
 EOF
     started "$RUN/nginx-$1" nsenter --net="/run/netns/$PREFIX-$1" \

@@ -17,6 +17,7 @@ public struct HostConfiguration: Hashable, Sendable {
     /// Nil: services have the backends that are written down, and no others.
     public var discovery: DiscoverySource?
     public var admin = Admin()
+    public var workers = Workers()
     public var templates: [TemplateDefinition] = []
 
     public init(host: String, interfaces: [String], services: String = HostConfiguration.servicesName) {
@@ -59,6 +60,18 @@ public struct HostConfiguration: Hashable, Sendable {
         public var run = "/run/sluice"
         /// Of the kernel programs' source.
         public var bpf = "/usr/share/sluice/bpf"
+
+        public init() {}
+    }
+
+    /// The processes that carry what goes through sockets.
+    public struct Workers: Hashable, Sendable {
+        /// Nil: one a CPU.
+        public var count: Int?
+        /// Whom they run as: one who may do nothing.
+        public var user = "nobody"
+
+        public static let countMax = 64
 
         public init() {}
     }

@@ -27,6 +27,7 @@ extension HostConfiguration {
 enum HostReader {
     private static let keys = [
         "host", "interfaces", "datapath", "directories", "services", "coordination", "discovery", "admin", "templates",
+        "workers",
     ]
 
     static func configuration(_ reader: Reader, file: String) -> HostConfiguration? {
@@ -51,6 +52,7 @@ enum HostReader {
         }
         result.templates = fields["templates"].map(TemplatesReader { beside(file, $0) }.templates) ?? []
         if let reader = fields["admin"] { read(reader, into: &result.admin) }
+        if let reader = fields["workers"] { read(reader, into: &result.workers) }
         return result
     }
 
@@ -115,6 +117,12 @@ enum HostReader {
         directories.cache = fields["cache"]?.absolutePath() ?? directories.cache
         directories.run = fields["run"]?.absolutePath() ?? directories.run
         directories.bpf = fields["bpf"]?.absolutePath() ?? directories.bpf
+    }
+
+    private static func read(_ reader: Reader, into workers: inout HostConfiguration.Workers) {
+        guard let fields = Fields(reader, of: "'workers'", keys: ["count", "user"]) else { return }
+        workers.count = fields["count"]?.integer(1...HostConfiguration.Workers.countMax)
+        workers.user = fields["user"]?.word(lengthMax: 32, NameRule.group) ?? workers.user
     }
 
     private static func read(_ reader: Reader, into admin: inout HostConfiguration.Admin) {

@@ -59,6 +59,16 @@ extension Descriptor {
         }
     }
 
+    /// As `accept`, of a Unix socket whose connections' calls are to wait.
+    public func acceptWaiting() throws(EventLoopError) -> Descriptor? {
+        while true {
+            let answer = linux_accept_waiting(rawValue)
+            if answer >= 0 { return Descriptor(adopting: answer) }
+            if errno == EAGAIN { return nil }
+            if errno != EINTR && errno != ECONNABORTED { throw failure("accept") }
+        }
+    }
+
     /// The next connection and who made it.
     ///
     /// - Returns: the socket, or -errno; -EAGAIN where none waits.

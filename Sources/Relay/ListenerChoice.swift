@@ -20,44 +20,71 @@ public final class ListenerChoice: Sendable {
 
     /// Loads the program; nothing is attached.
     ///
-    /// - Parameter path: of the compiled object.
+    /// - Parameters:
+    ///   - path: of the compiled object.
+    ///   - pins: a folder on a bpffs where the maps are kept, so that the next process goes on with the sockets that are
+    ///     placed: a socket is in one map at a time.
     /// - Throws: what the kernel has against it.
-    public init(object path: String) throws(BPFError) {
+    public init(object path: String, pins: String? = nil) throws(BPFError) {
+        if let pins { try Pin.makeDirectory(pins) }
         let loaded: Object
         do throws(BPFError) {
-            loaded = try Self.load(path, "listen_migrate")
+            loaded = try Self.load(path, "listen_migrate", pins)
             migrates = true
         } catch {
             // A kernel before 5.14: it has no such attach type, and the context ends before the migrating socket.
-            loaded = try Self.load(path, "listen_choose")
+            loaded = try Self.load(path, "listen_choose", pins)
             migrates = false
         }
         program = try loaded.program(migrates ? "listen_migrate" : "listen_choose")
         sockets = try loaded.map(MAP_LISTENERS)
         groups = try loaded.map(MAP_LISTENER_GROUPS)
+        guard let pins else { return }
+        for name in Self.maps where try !Pin.exists(Self.pin(name, pins)) {
+            try loaded.map(name).pin(to: Self.pin(name, pins))
+        }
     }
 
-    private static func load(_ path: String, _ program: String) throws(BPFError) -> Object {
+    private static let maps = [MAP_LISTENERS, MAP_LISTENER_GROUPS]
+
+    private static func pin(_ name: String, _ pins: String) -> String { "\(pins)/\(name)_v\(LAYOUT_VERSION)" }
+
+    private static func load(_ path: String, _ program: String, _ pins: String?) throws(BPFError) -> Object {
         let object = try Object(path: path)
         try object.loadOnly([program])
+        for name in maps {
+            guard let pins, try Pin.exists(pin(name, pins)) else { continue }
+            try object.reuse(try Map.open(pinned: pin(name, pins)), as: name)
+        }
         try object.load()
         return object
     }
 
     /// Puts a bound socket (of TCP: a listening one) of a SO_REUSEPORT group at its place. It leaves when it closes.
     public func place(_ socket: borrowing Descriptor, at place: Int) throws(BPFError) {
-        try sockets.update(UInt32(place), UInt64(socket.rawValue))
+        do {
+            try sockets.update(UInt32(place), UInt64(socket.rawValue))
+        } catch {
+            // It is placed already: an earlier process of this host did.
+            if error.errno != EBUSY { throw error }
+        }
     }
 
     /// Sends what comes to the service's VIP from now on to the sockets at `first` and after: by one store.
     public func direct(_ service: RelayService, toWorkers workers: Int, first: Int) throws(BPFError) {
+        try direct(service.vip, by: service.flowKey, seed: service.seed, toWorkers: workers, first: first)
+    }
+
+    /// The same, of a service that is known by its VIP and its flow hash alone.
+    public func direct(
+        _ vip: VIP, by flowKey: FlowKey, seed: UInt64, toWorkers workers: Int, first: Int
+    ) throws(BPFError) {
         let flags =
-            (service.flowKey == .sourceIP ? VIP_SOURCE_IP.rawValue : 0)
-            | (service.vip.port == 0 ? VIP_ANY_PORT.rawValue : 0)
+            (flowKey == .sourceIP ? VIP_SOURCE_IP.rawValue : 0) | (vip.port == 0 ? VIP_ANY_PORT.rawValue : 0)
         let group = GroupEntry(
-            seed: service.seed, first: UInt32(first), workers: UInt16(workers),
+            seed: seed, first: UInt32(first), workers: UInt16(workers),
             flags: UInt16(truncatingIfNeeded: flags))
-        try groups.update(GroupKey(service.vip), group)
+        try groups.update(GroupKey(vip), group)
     }
 
     /// What comes is the kernel's to spread again.

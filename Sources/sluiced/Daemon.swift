@@ -21,6 +21,7 @@ struct Daemon {
             if host.datapath.bpfRoot.hasPrefix("/sys/fs/bpf/") { try Pin.ensureMounted(at: "/sys/fs/bpf") }
             for directory in [host.directories.run, host.directories.cache] { try makeDirectory(directory) }
             raiseLockedMemory()
+            raiseDescriptors()
             let missing = try Privileges.keepOnly(Privileges.running)
             guard missing.isEmpty else {
                 let names = missing.map { "\($0)" }.sorted().joined(separator: ", ")
@@ -55,6 +56,15 @@ struct Daemon {
     private func raiseLockedMemory() {
         var limit = rlimit(rlim_cur: rlim_t.max, rlim_max: rlim_t.max)
         _ = setrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit)
+    }
+
+    /// Of the workers, which inherit it: two descriptors a connection. What is refused leaves them with fewer connections.
+    private func raiseDescriptors() {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        guard getrlimit(resource, &limit) == 0, limit.rlim_max < 1 << 20 else { return }
+        limit.rlim_max = 1 << 20
+        _ = setrlimit(resource, &limit)
     }
 
     private func makeDirectory(_ path: String) throws {

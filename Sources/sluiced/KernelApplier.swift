@@ -12,18 +12,21 @@ import Reconciler
 actor KernelApplier: Applier {
     private let dataplane: Dataplane
     private let probes: HealthProbes
+    private let workforce: Workforce
     private let host: HostConfiguration
     private let logger: Logger
     private(set) var attachments: [StatusAnswer.Interface] = []
     private var lastProgram: String?
     /// Of the generation in the kernel.
     private var services: [ServiceID] = []
+    private var relayedNames: Set<String> = []
     private let changes: AsyncStream<Void>
     private let changed: AsyncStream<Void>.Continuation
 
-    init(dataplane: Dataplane, probes: HealthProbes, host: HostConfiguration, logger: Logger) {
+    init(dataplane: Dataplane, probes: HealthProbes, workforce: Workforce, host: HostConfiguration, logger: Logger) {
         self.dataplane = dataplane
         self.probes = probes
+        self.workforce = workforce
         self.host = host
         self.logger = logger
         (changes, changed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -43,10 +46,14 @@ actor KernelApplier: Applier {
             sourcePrefix4: host.datapath.sourcePrefix,
             sourcePrefix6: host.datapath.sourcePrefix6, down: order.down)
         let generation = order.publication.generation
+        // Before the packet path lets go of what is theirs from now on.
+        let relayed = generation.services.filter { $0.service.forwarding == .sockets }
+        let missing = await workforce.apply(generation, services: relayed, down: order.down)
+        warnings += missing
         let report = try await dataplane.apply(generation, on: view)
         note(report)
         warnings += await dataplane.status.notes + report.attachments.compactMap(\.error)
-        var isComplete = report.isComplete && !report.attachments.contains { $0.change == .failed }
+        var isComplete = missing.isEmpty && report.isComplete && !report.attachments.contains { $0.change == .failed }
         do {
             try await dataplane.finish()
         } catch {
@@ -55,7 +62,10 @@ actor KernelApplier: Applier {
             if !warnings.contains(warning) { warnings.append(warning) }
             isComplete = false
         }
+        // What the packet path has from now on.
+        await workforce.finish(services: relayed)
         services = generation.services.map(\.id)
+        relayedNames = Set(relayed.map(\.service.name))
         changed.yield()
         warnings += await probes.applied(generation, steering: report.steered)
         return AppliedReport(
@@ -68,7 +78,8 @@ actor KernelApplier: Applier {
     func settle(at uptime: Duration) async throws -> Set<String> {
         // The kernel stamps by its own monotonic clock, which is the one to compare with.
         try await dataplane.sweep()
-        return try await dataplane.settle()
+        // Of what sockets serve the connections themselves remember their backends.
+        return try await dataplane.settle().union(relayedNames)
     }
 
     func verify(_ order: Order) async throws -> [String] {

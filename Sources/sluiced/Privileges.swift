@@ -13,6 +13,13 @@ enum Privileges {
     enum Capability: Int32, Hashable {
         /// The group of the admin socket.
         case chown = 0
+        /// Ending a worker that does not answer.
+        case kill = 5
+        /// Workers become another user.
+        case setgid = 6
+        case setuid = 7
+        /// Listening below port 1024.
+        case netBindService = 10
         /// Attaching XDP, netlink.
         case netAdmin = 12
         /// Probes through the tunnel.
@@ -31,7 +38,17 @@ enum Privileges {
     }
 
     /// What the daemon needs while it runs.
-    static let running: Set<Capability> = [.bpf, .netAdmin, .perfmon, .netRaw, .chown]
+    static let running: Set<Capability> = [
+        .bpf, .netAdmin, .perfmon, .netRaw, .chown, .kill, .setgid, .setuid, .netBindService,
+    ]
+
+    /// Gives up all that root has, for good: of a worker, which has one thread.
+    static func become(user: UInt32, group: UInt32) throws {
+        try check(sluice_no_new_privileges(), "set no_new_privs")
+        try check(sluice_become(user, group), "become user \(user)")
+        // Root's capabilities went with root; one that was no root has them still.
+        try check(sluice_set_capabilities(0), "drop the capabilities")
+    }
 
     /// Keeps of what the process has only these, for good; those in `kept` that it has not are answered.
     ///

@@ -16,7 +16,7 @@ struct Sluiced: AsyncParsableCommand {
             Exit codes: 0 ended as it was told to, 1 failed, 2 usage, 4 store unreachable, 7 permission, 8 the kernel \
             lacks something.
             """,
-        version: Version.text, subcommands: [Run.self, Decap.self], defaultSubcommand: Run.self)
+        version: Version.text, subcommands: [Run.self, Decap.self, WorkerCommand.self], defaultSubcommand: Run.self)
 
     /// On the main actor, as its first part must find the process with one thread.
     @MainActor static func main() async {

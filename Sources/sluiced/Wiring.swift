@@ -33,7 +33,9 @@ struct Wiring {
         let table = try await StartFailure.attempt("next hops") { try NextHopTable(loop: loop) }
         let probes = HealthProbes(
             monitor: monitor, tunnels: Tunnels(settings: DataplaneSettings(host), logger: logger))
-        let applier = KernelApplier(dataplane: dataplane, probes: probes, host: host, logger: logger)
+        let workforce = try await StartFailure.attempt("workers") { try Workforce(host, logger: logger) }
+        let applier = KernelApplier(
+            dataplane: dataplane, probes: probes, workforce: workforce, host: host, logger: logger)
         let reconciler = Reconciler(
             ports: .init(
                 store: site.store, election: site.election, documents: site.documents, catalog: catalog.source,
@@ -70,6 +72,7 @@ struct Wiring {
             Running("probes") { await monitor.run() },
             Running("tunnel probes") { try await probes.run(warningsChanged: reconciler.disturbed) },
             Running("next hops") { try await table.run() },
+            Running("workers") { await workforce.run() },
             Running("program") { await applier.run() },
             Running("reconciler") { try await reconciler.run() },
             Running("services file") { try await follow(file) },

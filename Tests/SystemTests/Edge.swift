@@ -19,7 +19,9 @@ struct Edge: Sendable {
     // MARK: The daemon
 
     /// Writes both documents. `datapath` adds keys to that mapping: `mode: generic`.
-    func configure(_ services: [Service], interfaces: [String] = ["eth0"], datapath: [String] = []) throws {
+    func configure(
+        _ services: [Service], interfaces: [String] = ["eth0"], datapath: [String] = [], workers: Int? = nil
+    ) throws {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let more = datapath.map { ", \($0)" }.joined()
         let host = """
@@ -30,6 +32,7 @@ struct Edge: Sendable {
               { state: \(state), cache: /run/sluice-lab/\(lab)/cache, run: \(folder)/run, bpf: \(RepositoryRoot.path)/bpf }
             services: services.yaml
             admin: { group: root, metrics: 127.0.0.1:9464 }
+            \(workers.map { "workers: { count: \($0) }" } ?? "")
 
             """
         try write(host, to: "sluiced.yaml")
@@ -37,8 +40,8 @@ struct Edge: Sendable {
     }
 
     /// Starts the daemon, and waits until its generation is in the kernel.
-    func start() async throws {
-        try await launch()
+    func start(program: String = "\(Lab.products)/sluiced") async throws {
+        try await launch(program: program)
         try await until("\(name): sluiced is ready", within: .seconds(60)) {
             guard isAlive else { throw SystemError("start sluiced in \(name)", cause: lastWords) }
             return try await isReady
@@ -46,8 +49,8 @@ struct Edge: Sendable {
     }
 
     /// Starts the daemon without waiting for it.
-    func launch() async throws {
-        try await tool(["start", name, word, "\(Lab.products)/sluiced", "--config", "\(folder)/sluiced.yaml"])
+    func launch(program: String = "\(Lab.products)/sluiced") async throws {
+        try await tool(["start", name, word, program, "--config", "\(folder)/sluiced.yaml"])
     }
 
     /// Ends the daemon; what it put into the kernel stays.

@@ -14,6 +14,8 @@ struct Service: Sendable {
     var transport = "tcp"
     var forward = "ipip"
     var backends: [Backend]
+    /// Nil: the VIP's.
+    var backendPort: Int?
     /// A whole number and a unit, as in documents.
     var drain = "10m"
     var flowIdle = "1h"
@@ -49,7 +51,10 @@ struct Service: Sendable {
         if let health { lines.append("    health: \(health)") }
         lines += more.map { "    \($0)" }
         lines += ["    backends:", "      static:"]
-        lines += backends.map { "        - { name: \($0.name), address: \"\($0.address)\", weight: \($0.weight) }" }
+        let port = backendPort.map { ", port: \($0)" } ?? ""
+        lines += backends.map {
+            "        - { name: \($0.name), address: \"\($0.address)\"\(port), weight: \($0.weight) }"
+        }
         return lines.joined(separator: "\n") + "\n"
     }
 }

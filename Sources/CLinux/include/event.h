@@ -38,6 +38,10 @@ static inline int linux_accept(int fd) {
     return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
+static inline int linux_accept_waiting(int fd) {
+    return accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+}
+
 // With the client's address.
 static inline int linux_accept_from(int fd, struct sockaddr_storage *address, socklen_t *length) {
     *length = sizeof(*address);

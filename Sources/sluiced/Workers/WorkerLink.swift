@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EventLoop
+import Glibc
+
+/// The daemon's connection to one worker, its own or one that an earlier daemon left. Calls wait for the answer.
+final class WorkerLink: @unchecked Sendable {
+    // Unchecked: the workforce's loop alone touches it.
+
+    let path: String
+    private(set) var identity: WorkerIdentity
+    var registration: Registration?
+    private let socket: PacketSocket
+
+    private static let patience = Duration.seconds(3)
+
+    /// Connects, and asks who it is.
+    init(path: String) throws {
+        self.path = path
+        socket = try PacketSocket(connectedTo: path, patience: Self.patience)
+        try socket.send(WorkerWire.bytes(WorkerRequest.hello))
+        guard let packet = try socket.receive(),
+            case .hello(let identity) = try WorkerWire.value(packet.bytes, as: WorkerAnswer.self)
+        else { throw WorkerFailure(path: path, cause: "it does not say who it is") }
+        self.identity = identity
+    }
+
+    var descriptor: Int32 { socket.descriptor.rawValue }
+
+    /// Tells when the worker is gone.
+    func watch(on loop: EventLoop, _ gone: @escaping () -> Void) throws {
+        registration = try loop.register(socket.descriptor, for: .peerClosed) { _ in gone() }
+    }
+
+    func tell(_ request: WorkerRequest, passing passed: Int32 = -1) throws {
+        _ = try ask(request, passing: passed)
+    }
+
+    /// With a value in a file of memory.
+    func tell(_ request: WorkerRequest, beside payload: some Encodable) throws {
+        let file = try WorkerWire.file(payload, name: "sluice-order")
+        try tell(request, passing: file.rawValue)
+    }
+
+    /// What the worker answers beside its words.
+    func figures<Value: Decodable>(_ request: WorkerRequest, as type: Value.Type) throws -> Value {
+        try ask(request).payload(as: type)
+    }
+
+    /// The listeners that it has, with their sockets.
+    func listeners() throws -> [(key: ListenerKey, socket: OwnedDescriptor)] {
+        var found: [(ListenerKey, OwnedDescriptor)] = []
+        while true {
+            let packet = try ask(.listener(found.count))
+            guard case .listener(let key) = try WorkerWire.value(packet.bytes, as: WorkerAnswer.self) else {
+                return found
+            }
+            found.append((key, OwnedDescriptor(try packet.duplicate())))
+        }
+    }
+
+    private func ask(_ request: WorkerRequest, passing passed: Int32 = -1) throws -> Packet {
+        try socket.send(WorkerWire.bytes(request), passing: passed)
+        guard let packet = try socket.receive() else { throw WorkerFailure(path: path, cause: "it is gone") }
+        if case .failed(let cause) = try WorkerWire.value(packet.bytes, as: WorkerAnswer.self) {
+            throw WorkerRefusal(cause: cause)
+        }
+        return packet
+    }
+}
+
+/// A worker that cannot be talked with.
+struct WorkerFailure: Error, CustomStringConvertible {
+    let path: String
+    let cause: String
+    var description: String { "worker at \(path): \(cause)" }
+}
+
+/// A worker that says no.
+struct WorkerRefusal: Error, CustomStringConvertible {
+    let cause: String
+    var description: String { "a worker refuses: \(cause)" }
+}

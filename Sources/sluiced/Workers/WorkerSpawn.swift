@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import EventLoop
+import Glibc
+
+/// Starts workers: this very program, with the socket at which it is told what to do.
+struct WorkerSpawn: Sendable {
+    /// Of the workers' sockets; root's alone.
+    let directory: String
+    let user: UInt32
+    let group: UInt32
+
+    /// - Returns: the process and the path of its socket.
+    func start(slot: Int) throws -> (process: pid_t, path: String) {
+        let path = "\(directory)/\(slot)-\(String(UInt32.random(in: .min ... .max), radix: 16)).sock"
+        let control = try PacketSocket.listener(at: path)
+        do {
+            return (try spawn(slot, control), path)
+        } catch {
+            unlink(path)
+            throw error
+        }
+    }
+
+    private func spawn(_ slot: Int, _ control: borrowing Descriptor) throws -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, control.rawValue, WorkerCommand.control)
+        _ = linux_spawn_close_from(&actions, WorkerCommand.control + 1)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        Self.setSignals(&attributes)
+        let words = ["sluiced", "worker", "--slot", "\(slot)", "--user", "\(user)", "--group", "\(group)"]
+        let arguments = words.map { strdup($0) } + [nil]
+        defer { for text in arguments { free(text) } }
+        var process = pid_t()
+        let failure = posix_spawn(&process, "/proc/self/exe", &actions, &attributes, arguments, environ)
+        guard failure == 0 else {
+            throw EventLoopError(operation: "start", subject: "worker \(slot)", errno: failure)
+        }
+        return process
+    }
+
+    /// None blocked or ignored; in a process group of its own, as it outlives the daemon.
+    private static func setSignals(_ attributes: inout posix_spawnattr_t) {
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        var all = sigset_t()
+        sigfillset(&all)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+    }
+
+    /// Makes the directory; what an earlier daemon's workers left in it is answered.
+    func prepare() throws -> [String] {
+        if mkdir(directory, 0o700) != 0 && errno != EEXIST {
+            throw EventLoopError(operation: "make directory", subject: directory, errno: errno)
+        }
+        guard let folder = opendir(directory) else {
+            throw EventLoopError(operation: "list", subject: directory, errno: errno)
+        }
+        defer { closedir(folder) }
+        var found: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.hasSuffix(".sock") { found.append("\(directory)/\(name)") }
+        }
+        return found.sorted()
+    }
+}

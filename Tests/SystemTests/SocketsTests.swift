@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import TestSupport
+import Testing
+
+/// Services that the edge's own sockets carry, in user space.
+@Suite(.serialized, .requires("root", "bpf", "netns", "nginx", "clang", "python3", "curl"))
+struct SocketsTests {
+    private static func web(_ more: String...) -> Service {
+        Service(forward: "sockets", backends: Service.webs(3), health: Service.healthz, more: more)
+    }
+
+    /// An edge that has the VIP, and serves these by sockets.
+    private static func start(_ services: [Service], in lab: Lab) async throws {
+        try await lab.run("edge1", "ip", "address", "add", "\(Lab.vip)/32", "dev", "lo")
+        try lab.edge.configure(services, workers: 2)
+        try await lab.edge.start()
+    }
+
+    @Test func `requests and datagrams reach all backends, and warnings are none`() async throws {
+        try await Lab.with { lab in
+            let dns = Service(
+                name: "dns", port: 53, transport: "udp", forward: "sockets", backends: Service.webs(3))
+            try await Self.start([Self.web(), dns], in: lab)
+            let tally = try await lab.requests(500)
+            #expect(tally.failed == 0, "\(tally)")
+            #expect(Set(tally.backends.keys) == ["web1", "web2", "web3"], "\(tally)")
+            let datagrams = try await lab.run(
+                "client", Lab.tools + "/lab-traffic", "datagrams", Lab.vip, "--count", "60")
+            let answers = try JSON.read(datagrams, as: Tally.self)
+            #expect(answers.failed == 0, "\(answers)")
+            #expect(answers.backends.count == 3, "\(answers)")
+            #expect(try await lab.edge.status().warnings == [])
+            #expect(!(try lab.edge.logged().contains("the kernel chooses")))
+        }
+    }
+
+    @Test func `a backend hears its client's address by the PROXY protocol`() async throws {
+        try await Lab.with { lab in
+            var service = Self.web("proxy-protocol: v2")
+            service.backendPort = 8081
+            try await Self.start([service], in: lab)
+            let client = try await lab.run("client", "curl", "-sf", "http://\(Lab.vip)/")
+            #expect(client == "198.51.100.7\n")
+        }
+    }
+
+    @Test func `workers have no privilege`() async throws {
+        try await Lab.with(backends: 1) { lab in
+            try await Self.start([Service(forward: "sockets", backends: Service.webs(1))], in: lab)
+            for worker in try await lab.workers() {
+                let status = try String(contentsOfFile: "/proc/\(worker)/status", encoding: .utf8)
+                let lines = status.split(separator: "\n").map { $0.split(whereSeparator: \.isWhitespace) }
+                let facts = Dictionary(lines.map { (String($0[0]), $0.dropFirst().map(String.init)) }) { $1 }
+                #expect(facts["Uid:"].map(Set.init)?.contains("0") == false, "\(status)")
+                #expect(facts["Groups:"] == [], "\(status)")
+                #expect(facts["CapPrm:"] == ["0000000000000000"], "\(status)")
+                #expect(facts["NoNewPrivs:"] == ["1"], "\(status)")
+            }
+        }
+    }
+
+    @Test func `a drain under load breaks no connection, and the backend gets no new one`() async throws {
+        try await Lab.with { lab in
+            try await Self.start([Self.web()], in: lab)
+            let held = try await lab.hold(60, pause: 0.3)
+            let stream = try await lab.stream()
+            try await lab.edge.ctl("backend", "drain", "web", "web2")
+            try await until("web2 has no slot") { try await lab.edge.backends()["web2"]?.slots == 0 }
+            let fresh = try await lab.requests(300)
+            #expect(fresh.failed == 0 && fresh.backends["web2"] == nil, "\(fresh)")
+            try await expectUnharmed(held, stream, of: 60, in: lab.edge)
+        }
+    }
+
+    @Test func `a killed worker takes its own connections along, and nothing else`() async throws {
+        try await Lab.with { lab in
+            try await Self.start([Self.web()], in: lab)
+            let held = try await lab.hold(60, pause: 0.2)
+            let before = try await lab.workers()
+            #expect(before.count == 2, "\(before)")
+            let stream = try await lab.stream()
+            try await Command.run(["kill", "-9", before[0]])
+            try await until("another worker is there") {
+                let now = try await lab.workers()
+                return now.count == 2 && now.contains(before[1]) && !now.contains(before[0])
+            }
+            let fresh = try await lab.requests(300)
+            #expect(fresh.failed == 0, "\(fresh)")
+            let requests = try await stream.finish()
+            // Those that were under way in it.
+            #expect(requests.failed <= 4, "\(requests)")
+            let kept = try await held.finish()
+            #expect((1..<60).contains(kept.kept ?? 0), "\(kept)")
+        }
+    }
+
+    @Test func `ten restarts of the daemon refuse and reset no connection`() async throws {
+        try await Lab.with { lab in
+            try await Self.start([Self.web()], in: lab)
+            let held = try await lab.hold(40, pause: 0.2)
+            let stream = try await lab.stream()
+            let workers = try await lab.workers()
+            for round in 0..<10 {
+                try await lab.edge.stop(round % 3 == 1 ? "KILL" : "TERM")
+                try await lab.edge.start()
+            }
+            #expect(try await lab.workers() == workers)
+            try await expectUnharmed(held, stream, of: 40, in: lab.edge)
+        }
+    }
+
+    @Test func `another program's workers take over the sockets while the old ones finish`() async throws {
+        try await Lab.with { lab in
+            let folder = lab.edge.folder
+            try await Self.start([Self.web()], in: lab)
+            let held = try await lab.hold(40, pause: 0.2)
+            let stream = try await lab.stream()
+            let old = try await lab.workers()
+            try await lab.edge.stop()
+            let upgraded = "\(folder)/sluiced-upgraded"
+            try FileManager.default.copyItem(atPath: "\(Lab.products)/sluiced", toPath: upgraded)
+            try await lab.edge.start(program: upgraded)
+            try await until("four workers run") { try await lab.workers().count == 4 }
+            let fresh = try await lab.requests(300)
+            #expect(fresh.failed == 0, "\(fresh)")
+            try await expectUnharmed(held, stream, of: 40, in: lab.edge)
+            try await until("the old workers have finished") {
+                Set(try await lab.workers()).isDisjoint(with: old)
+            }
+        }
+    }
+}
+
+extension Lab {
+    /// Numbers of the edge's worker processes.
+    func workers() async throws -> [String] {
+        let pids = try await Command.run(["ip", "netns", "pids", "\(name)-edge1"])
+        return pids.split(separator: "\n").map(String.init).filter { pid in
+            let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline") ?? Data()
+            return String(decoding: line, as: UTF8.self).split(separator: "\0").dropFirst().first == "worker"
+        }.sorted()
+    }
+}
