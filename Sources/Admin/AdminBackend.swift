@@ -8,6 +8,12 @@ public protocol AdminBackend: Sendable {
     func health() async throws -> HealthAnswer
     func drains() async throws -> DrainsAnswer
 
+    /// What goes through this host's sockets.
+    func listeners() async throws -> ListenersAnswer
+
+    /// Connections that go through this host's sockets, so many at most.
+    func connections(most: Int) async throws -> ConnectionsAnswer
+
     /// Returns when the drain is on disk.
     func drain(_ request: DrainRequest, by caller: Caller) async throws -> Drain
 
@@ -19,6 +25,11 @@ public protocol AdminBackend: Sendable {
 
     /// Compares the kernel's maps with what they should hold, and writes what differs; it is done soon after.
     func repair(by caller: Caller) async throws
+}
+
+extension AdminBackend {
+    public func listeners() async throws -> ListenersAnswer { ListenersAnswer(listeners: []) }
+    public func connections(most: Int) async throws -> ConnectionsAnswer { ConnectionsAnswer(connections: []) }
 }
 
 /// Where the metrics endpoint gets its text.

@@ -21,6 +21,7 @@ struct AdminRoutes {
         let v1 = router.group("v1")
         look(v1)
         change(v1)
+        SocketsRoutes(backend: backend, limit: limit).add(to: v1)
         FleetRoutes(backend: fleet, audit: Audit(backend: backend, logger: logger), limit: limit).add(to: v1)
         return router
     }

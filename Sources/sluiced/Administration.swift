@@ -18,6 +18,7 @@ struct Administration: AdminBackend {
     let file: ServicesFile?
     let applier: KernelApplier
     let catalog: any CatalogSource
+    let workforce: Workforce
 
     func status() async throws -> StatusAnswer {
         let status = await reconciler.status
@@ -90,6 +91,12 @@ struct Administration: AdminBackend {
 
     func drains() async throws -> DrainsAnswer {
         DrainsAnswer(drains: await reconciler.status.drains.map(Drain.init))
+    }
+
+    func listeners() async throws -> ListenersAnswer { ListenersAnswer(listeners: await workforce.listenerRows()) }
+
+    func connections(most: Int) async throws -> ConnectionsAnswer {
+        ConnectionsAnswer(connections: await workforce.connectionRows(most: most))
     }
 
     func drain(_ request: DrainRequest, by caller: Caller) async throws -> Drain {

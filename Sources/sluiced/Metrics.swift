@@ -14,6 +14,7 @@ struct Metrics: MetricsSource {
     let reconciler: Reconciler
     let monitor: HealthMonitor
     let fleet: FleetMetrics
+    let relay: RelayMetrics
     let logger: Logger
 
     func metrics() async throws -> MetricsText {
@@ -27,6 +28,7 @@ struct Metrics: MetricsSource {
         problems(status, &text)
         await fleet.add(status, to: &text)
         backends(status, verdicts, &text)
+        await relay.add(to: &text)
         if status.applied != nil, let kernel = kernel() { packets(status, kernel, &text) }
         return text
     }

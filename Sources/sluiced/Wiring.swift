@@ -44,7 +44,7 @@ struct Wiring {
         let file = site.fleet == nil ? ServicesFile(path: host.services, reconciler: reconciler, logger: logger) : nil
         let administration = Administration(
             host: host.host, startedAt: Int64(time(nil)), reconciler: reconciler, monitor: monitor, file: file,
-            applier: applier, catalog: catalog.source)
+            applier: applier, catalog: catalog.source, workforce: workforce)
         let admin = AdminServer(
             settings: .init(socket: host.directories.run + "/sluiced.sock", group: host.admin.group),
             backend: administration, fleet: FleetAdministration(site, host, catalog.source, reconciler), logger: logger)
@@ -53,7 +53,8 @@ struct Wiring {
             host: "\(host.admin.metrics.address)", port: Int(host.admin.metrics.port),
             source: Metrics(
                 host: host, reconciler: reconciler, monitor: monitor,
-                fleet: FleetMetrics(watch: storeWatch, catalog: catalog.source), logger: logger), logger: logger)
+                fleet: FleetMetrics(watch: storeWatch, catalog: catalog.source),
+                relay: RelayMetrics(workforce: workforce), logger: logger), logger: logger)
         let interfaces = InterfaceWatch(
             names: Set(host.interfaces), used: { try await dataplane.usedInterfaces() },
             changed: {

@@ -74,6 +74,42 @@ struct SocketsTests {
         }
     }
 
+    @Test func `listeners and connections are told of`() async throws {
+        struct Listener: Decodable {
+            var bind: String
+            var workers: Int
+            var active: Int
+        }
+        struct Connection: Decodable {
+            var client: String
+            var service: String
+            var state: String
+        }
+        try await Lab.with { lab in
+            try await Self.start([Self.web()], in: lab)
+            let held = try await lab.hold(10, pause: 0.3)
+            let listeners = try await lab.edge.ctl("listener", "list", as: [Listener].self)
+            #expect(listeners.map(\.bind) == ["\(Lab.vip):80/tcp"])
+            #expect(listeners.first?.workers == 2 && listeners.first?.active == 10, "\(listeners)")
+            let connections = try await lab.edge.ctl("connection", "list", as: [Connection].self)
+            #expect(connections.count == 10, "\(connections)")
+            #expect(connections.allSatisfy { $0.client.hasPrefix("198.51.100.7:") && $0.state == "open" })
+            let metrics = try await lab.run("edge1", "curl", "-sf", "http://127.0.0.1:9464/metrics")
+            #expect(metrics.contains("sluice_relay_active_connections{service=\"web\"} 10"), "\(metrics)")
+            _ = try await held.finish()
+        }
+    }
+
+    @Test func `an uninstall ends the workers`() async throws {
+        try await Lab.with(backends: 1) { lab in
+            try await Self.start([Service(forward: "sockets", backends: Service.webs(1))], in: lab)
+            try await lab.edge.stop()
+            #expect(try await lab.workers().count == 2)
+            try await lab.edge.ctl("uninstall", "--yes")
+            try await until("the workers are gone") { try await lab.workers().isEmpty }
+        }
+    }
+
     @Test func `a killed worker takes its own connections along, and nothing else`() async throws {
         try await Lab.with { lab in
             try await Self.start([Self.web()], in: lab)

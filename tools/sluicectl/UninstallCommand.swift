@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Admin
 import ArgumentParser
 import BPF
 import Dataplane
@@ -40,6 +41,9 @@ struct UninstallCommand: AsyncParsableCommand {
                 remedy: "stop it first:  systemctl stop sluiced")
         }
         try await dataplane.uninstall()
+        let workers = try LeftWorkers.end(in: "\(host.directories.run)/\(WorkerSockets.folder)")
+        try Pin.removeTree(host.datapath.bpfRoot + "/sockets")
+        if workers > 0 { Terminal.error("\(workers) workers ended, and their connections with them") }
         try tell("\(pins.count) pins removed from \(host.datapath.bpfRoot)", pins)
     }
 

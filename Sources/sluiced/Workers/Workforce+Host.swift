@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Admin
 import Documents
 import EventLoop
 import Glibc
@@ -14,7 +15,7 @@ extension Workforce {
         self.init(
             loop: try EventLoop.start(name: "sluiced-workers"),
             spawn: WorkerSpawn(
-                directory: host.directories.run + "/workers", user: owner.user, group: owner.group),
+                directory: "\(host.directories.run)/\(WorkerSockets.folder)", user: owner.user, group: owner.group),
             listeners: ListenerSockets(
                 workers: count,
                 settings: .init(

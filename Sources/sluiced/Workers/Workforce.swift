@@ -49,6 +49,17 @@ actor Workforce {
         }
     }
 
+    // MARK: Looking
+
+    /// The services that sockets serve.
+    var relayed: [PlacedService] { generation?.services ?? [] }
+
+    /// Workers that have a socket of the listener.
+    func takers(of key: ListenerKey) -> Int { handed.values.count { $0.contains(key) } }
+
+    /// Those that take connections, and those that finish.
+    var everybody: [WorkerLink] { workers.sorted { $0.key < $1.key }.map(\.value) + leaving }
+
     // MARK: Orders
 
     /// Makes the workers serve these services of a generation. What they served else they serve until `finish`.

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Admin
+import Model
+
+/// What goes through this host's sockets. A worker that ends takes its counts along: then a counter begins anew.
+struct RelayMetrics {
+    let workforce: Workforce
+
+    func add(to text: inout MetricsText) async {
+        let rows = await workforce.listenerRows()
+        guard !rows.isEmpty else { return }
+        let counters: [(String, String, String?, (ListenersAnswer.Listener) -> UInt64)] = [
+            ("sluice_relay_connections", "Connections and UDP flows taken by sockets.", nil, { $0.accepted }),
+            ("sluice_relay_received_bytes", "From clients, given on to backends.", "bytes", { $0.bytesIn }),
+            ("sluice_relay_sent_bytes", "From backends, given on to clients.", "bytes", { $0.bytesOut }),
+            ("sluice_relay_connect_failures", "Connects to backends that failed.", nil, { $0.connectFailures }),
+            ("sluice_relay_dropped_datagrams", "Datagrams that went nowhere.", nil, { $0.datagramsDropped }),
+        ]
+        for (name, help, unit, value) in counters {
+            text.family(name, .counter, unit: unit, help: help) { samples in
+                for row in rows { samples.add(value(row), .init("service", row.service)) }
+            }
+        }
+        text.family("sluice_relay_active_connections", .gauge, help: "Connections and UDP flows under way.") {
+            samples in
+            for row in rows { samples.add(UInt64(clamping: row.active), .init("service", row.service)) }
+        }
+        text.family(
+            "sluice_relay_ended_connections", .counter, help: "Connections that ended or were refused, and why."
+        ) {
+            samples in
+            for row in rows {
+                for (reason, count) in row.ended.sorted(by: { $0.key < $1.key }) {
+                    samples.add(count, .init("service", row.service), .init("reason", reason))
+                }
+            }
+        }
+    }
+}
