@@ -32,7 +32,7 @@ public struct HostConfiguration: Hashable, Sendable {
     /// How packets are taken from the interfaces.
     public struct Datapath: Hashable, Sendable {
         public enum Mode: String, Hashable, Sendable, CaseIterable {
-            /// Native, else generic.
+            /// Native, else generic, else sockets.
             case auto
             case native, generic, sockets
         }

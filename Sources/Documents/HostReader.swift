@@ -104,11 +104,7 @@ enum HostReader {
     }
 
     private static func mode(_ reader: Reader) -> HostConfiguration.Datapath.Mode? {
-        if case .text("sockets") = reader.kind {
-            reader.unsupported("datapath.mode sockets")
-            return nil
-        }
-        return reader.choice(HostConfiguration.Datapath.Mode.self, less: ["sockets"])
+        reader.choice(HostConfiguration.Datapath.Mode.self)
     }
 
     private static func read(_ reader: Reader, into directories: inout HostConfiguration.Directories) {

@@ -20,6 +20,7 @@ actor KernelApplier: Applier {
     /// Of the generation in the kernel.
     private var services: [ServiceID] = []
     private var relayedNames: Set<String> = []
+    private var sockets: SocketsPath
     private let changes: AsyncStream<Void>
     private let changed: AsyncStream<Void>.Continuation
 
@@ -27,6 +28,7 @@ actor KernelApplier: Applier {
         self.dataplane = dataplane
         self.probes = probes
         self.workforce = workforce
+        sockets = SocketsPath(mode: host.datapath.mode)
         self.host = host
         self.logger = logger
         (changes, changed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -42,16 +44,22 @@ actor KernelApplier: Applier {
     func apply(_ order: Order) async throws -> AppliedReport {
         var warnings: [String] = []
         let view = HostView(
-            interfaces: try await present(&warnings), nextHops: order.nextHops,
+            interfaces: sockets.isAlone ? [] : try await present(&warnings), nextHops: order.nextHops,
             sourcePrefix4: host.datapath.sourcePrefix,
             sourcePrefix6: host.datapath.sourcePrefix6, down: order.down)
         let generation = order.publication.generation
         // Before the packet path lets go of what is theirs from now on.
-        let relayed = generation.services.filter { $0.service.forwarding == .sockets }
-        let missing = await workforce.apply(generation, services: relayed, down: order.down)
-        warnings += missing
+        var missing = await workforce.apply(
+            generation, services: sockets.services(of: generation), down: order.down)
         let report = try await dataplane.apply(generation, on: view)
         note(report)
+        if sockets.isAlone, try await !dataplane.heldInterfaces().isEmpty { try await dataplane.detachAll() }
+        if sockets.attached(failed: report.attachments.map { $0.change == .failed }) {
+            logger.warning(sockets.hasFallen ? "falls to sockets: no interface takes XDP" : "XDP is back")
+            missing = await workforce.apply(
+                generation, services: sockets.services(of: generation), down: order.down)
+        }
+        warnings += missing + sockets.warnings(of: generation)
         warnings += await dataplane.status.notes + report.attachments.compactMap(\.error)
         var isComplete = missing.isEmpty && report.isComplete && !report.attachments.contains { $0.change == .failed }
         do {
@@ -63,6 +71,7 @@ actor KernelApplier: Applier {
             isComplete = false
         }
         // What the packet path has from now on.
+        let relayed = sockets.services(of: generation)
         await workforce.finish(services: relayed)
         services = generation.services.map(\.id)
         relayedNames = Set(relayed.map(\.service.name))

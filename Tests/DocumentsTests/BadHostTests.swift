@@ -23,10 +23,11 @@ import Testing
             "h.yaml:2:7: host: expected 1 to 253 bytes, letters, digits, '.', '-' and '_', found 'edge 1'"),
         Bad(
             "interfaces: [eth0]\ndatapath: { mode: natve }\n",
-            "h.yaml:2:19: mode: expected auto, native or generic, found 'natve'; did you mean 'native'?"),
+            "h.yaml:2:19: mode: expected auto, native, generic or sockets, found 'natve'; did you mean 'native'?"),
         Bad(
-            "interfaces: [eth0]\ndatapath: { mode: sockets }\n",
-            "h.yaml:2:19: datapath.mode sockets: not yet supported"),
+            "interfaces: [eth0]\nworkers: { count: 65, users: www }\n",
+            "h.yaml:2:19: count: expected a whole number from 1 to 64, found 65",
+            "h.yaml:2:23: unknown key 'users' in 'workers'; did you mean 'user'?"),
         Bad(
             "interfaces: [eth0]\ndatapath: { source-prefix: 172.16.0.1/16, source-prefix6: 172.16.0.0/16 }\n",
             "h.yaml:2:28: source-prefix: 172.16.0.1/16 has host bits set; did you mean '172.16.0.0/16'?",

@@ -100,6 +100,43 @@ struct SocketsTests {
         }
     }
 
+    @Test func `mode sockets serves what XDP would, and nothing is attached`() async throws {
+        try await Lab.with { lab in
+            try await lab.run("edge1", "ip", "address", "add", "\(Lab.vip)/32", "dev", "lo")
+            let service = Service(backends: Service.webs(3), health: Service.healthz)
+            try lab.edge.configure([service], datapath: ["mode: sockets"], workers: 2)
+            try await lab.edge.start()
+            #expect(try await lab.edge.attachedProgram() == nil)
+            let tally = try await lab.requests(200)
+            #expect(tally.failed == 0 && tally.backends.count == 3, "\(tally)")
+            try await lab.edge.ctl("backend", "drain", "web", "web2")
+            try await until("web2 has no slot") { try await lab.edge.backends()["web2"]?.slots == 0 }
+            let fresh = try await lab.requests(200)
+            #expect(fresh.failed == 0 && fresh.backends["web2"] == nil, "\(fresh)")
+        }
+    }
+
+    @Test func `a host whose interface takes no XDP falls to sockets, says so, and comes back`() async throws {
+        try await Lab.with { lab in
+            let edge = lab.edge
+            let namespace = "nsenter --net=/run/netns/\(lab.name)-edge1"
+            try await lab.run("edge1", "ip", "address", "add", "\(Lab.vip)/32", "dev", "lo")
+            try await lab.shell("\(namespace) bpftool net attach xdpdrv pinned /sys/fs/bpf/\(lab.name)/pass dev eth0")
+            let service = Service(backends: Service.webs(3), health: Service.healthz)
+            try edge.configure([service], workers: 2)
+            try await edge.start()
+            #expect(try await edge.status().warnings.contains { $0.contains("go through this host's sockets") })
+            let relayed = try await lab.requests(200)
+            #expect(relayed.failed == 0 && relayed.backends.count == 3, "\(relayed)")
+
+            try await lab.shell("\(namespace) ip link set dev eth0 xdp off")
+            try await until("XDP is back") { try await edge.status().interfaces.map(\.mode) == ["native"] }
+            try await until("the workers have finished") { try await lab.workers().isEmpty }
+            let steered = try await lab.requests(200)
+            #expect(steered.failed == 0, "\(steered)")
+        }
+    }
+
     @Test func `an uninstall ends the workers`() async throws {
         try await Lab.with(backends: 1) { lab in
             try await Self.start([Service(forward: "sockets", backends: Service.webs(1))], in: lab)
