@@ -33,6 +33,7 @@ struct SocketsTests {
             #expect(answers.backends.count == 3, "\(answers)")
             #expect(try await lab.edge.status().warnings == [])
             #expect(!(try lab.edge.logged().contains("the kernel chooses")))
+            try await lab.edge.ctl("map", "verify")
         }
     }
 
@@ -166,6 +167,72 @@ struct SocketsTests {
             #expect(requests.failed <= 4, "\(requests)")
             let kept = try await held.finish()
             #expect((1..<60).contains(kept.kept ?? 0), "\(kept)")
+        }
+    }
+
+    @Test func `a worker that stands still is replaced`() async throws {
+        try await Lab.with { lab in
+            try await Self.start([Self.web()], in: lab)
+            let before = try await lab.workers()
+            try await Command.run(["kill", "-STOP", before[0]])
+            // It is noticed when it is asked or told something.
+            try await lab.edge.ctl("listener", "list")
+            try await until("another worker is there") {
+                let now = try await lab.workers()
+                return now.count == 2 && !now.contains(before[0])
+            }
+            let fresh = try await lab.requests(200)
+            #expect(fresh.failed == 0, "\(fresh)")
+        }
+    }
+
+    @Test func `a reload adds a listener, changes another and takes it away, and others' connections stay`()
+        async throws
+    {
+        try await Lab.with { lab in
+            var second = Self.web()
+            (second.name, second.port) = ("second", 8080)
+            second.backendPort = 80
+            try await Self.start([Self.web()], in: lab)
+            let held = try await lab.hold(20, pause: 0.2)
+            let stream = try await lab.stream()
+            try await lab.edge.apply([Self.web(), second])
+            try await until("the second answers") { try await Self.answers(8080, in: lab) }
+            second.port = 8082
+            try await lab.edge.apply([Self.web(), second])
+            try await until("it answers elsewhere") { try await Self.answers(8082, in: lab) }
+            #expect(try await !Self.answers(8080, in: lab))
+            try await lab.edge.apply([Self.web()])
+            #expect(try await !Self.answers(8082, in: lab))
+            try await expectUnharmed(held, stream, of: 20, in: lab.edge)
+        }
+    }
+
+    private static func answers(_ port: Int, in lab: Lab) async throws -> Bool {
+        let url = "http://\(Lab.vip):\(port)/"
+        let command = [Lab.tools + "/lab", "--name", lab.name, "exec", "client", "curl", "-sf", "-m", "2", url]
+        return try await Command.output(command).status == 0
+    }
+
+    @Test func `a port that is in use is named, and other services go on`() async throws {
+        try await Lab.with(backends: 1) { lab in
+            try await lab.run("edge1", "ip", "address", "add", "\(Lab.vip)/32", "dev", "lo")
+            try await lab.start("edge1", "squatter", ["python3", "-m", "http.server", "8080", "--bind", "0.0.0.0"])
+            try await until("the port is taken") {
+                let command = [
+                    Lab.tools + "/lab", "--name", lab.name, "exec", "edge1", "curl", "-sf", "http://127.0.0.1:8080/",
+                ]
+                return try await Command.output(command).status == 0
+            }
+            var second = Service(name: "second", port: 8080, forward: "sockets", backends: Service.webs(1))
+            second.backendPort = 80
+            let web = Service(forward: "sockets", backends: Service.webs(1))
+            try lab.edge.configure([web, second], workers: 2)
+            try await lab.edge.start()
+            let warnings = try await lab.edge.status().warnings
+            #expect(warnings.contains { $0.contains("\(Lab.vip):8080/tcp") && $0.contains("in use") }, "\(warnings)")
+            let tally = try await lab.requests(50)
+            #expect(tally.failed == 0, "\(tally)")
         }
     }
 

@@ -38,9 +38,15 @@ extension Workforce {
         return rows
     }
 
-    /// Nil where it does not answer: the next order will see to it.
     private func ask<Value>(_ worker: WorkerLink, _ body: (WorkerLink) throws -> Value) -> Value? {
-        do { return try body(worker) } catch { return nil }
+        do {
+            return try body(worker)
+        } catch is WorkerRefusal {
+            return nil
+        } catch {
+            discard(worker, because: error)
+            return nil
+        }
     }
 }
 

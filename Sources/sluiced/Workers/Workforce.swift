@@ -166,7 +166,15 @@ actor Workforce {
         do {
             let (process, path) = try spawn.start(slot: slot)
             children.insert(process)
-            let worker = try WorkerLink(path: path)
+            let worker: WorkerLink
+            do {
+                worker = try WorkerLink(path: path)
+            } catch {
+                // What it said goes to the log of this process.
+                kill(process, SIGKILL)
+                unlink(path)
+                throw error
+            }
             take(worker, slot)
             logger.info("worker started", metadata: ["worker": "\(slot)", "process": "\(process)"])
             guard let order else { return }
@@ -224,10 +232,20 @@ actor Workforce {
         } catch {
             logger.error("worker does not answer", metadata: ["worker": "\(slot)", "cause": "\(error)"])
             guard let worker = workers[slot] else { return }
+            // A late answer would be taken for the next one's.
             kill(worker.identity.process, SIGKILL)
             release(worker)
             workers[slot] = nil
         }
+    }
+
+    /// Of one that has not answered what it was asked: as above.
+    func discard(_ worker: WorkerLink, because error: any Error) {
+        logger.error(
+            "worker does not answer",
+            metadata: ["process": "\(worker.identity.process)", "cause": "\(error)"])
+        kill(worker.identity.process, SIGKILL)
+        gone(worker)
     }
 
     private func reap() {
