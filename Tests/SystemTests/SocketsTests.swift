@@ -170,6 +170,27 @@ struct SocketsTests {
         }
     }
 
+    @Test func `with all workers killed a request waits for the new ones, and is answered`() async throws {
+        try await Lab.with { lab in
+            try await Self.start([Self.web()], in: lab)
+            // Workers that died young are started anew after a while only.
+            var times: [String] = []
+            for _ in 0..<3 {
+                let before = try await lab.workers()
+                // In one command: what comes before the client's connect is no part of the wait.
+                times.append(
+                    try await lab.shell(
+                        "kill -9 \(before.joined(separator: " ")); \(Lab.tools)/lab --name \(lab.name) exec client "
+                            + "curl -sf -m 20 -o /dev/null -w '%{time_total}' http://\(Lab.vip)/"))
+                try await until("new workers are there") {
+                    let now = try await lab.workers()
+                    return now.count == 2 && Set(now).isDisjoint(with: before)
+                }
+            }
+            print("\(lab.name): answered after \(times.joined(separator: ", ")) s")
+        }
+    }
+
     @Test func `a worker that stands still is replaced`() async throws {
         try await Lab.with { lab in
             try await Self.start([Self.web()], in: lab)
