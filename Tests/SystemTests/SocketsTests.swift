@@ -75,6 +75,20 @@ struct SocketsTests {
         }
     }
 
+    @Test func `a connection goes where explain says`() async throws {
+        struct Explanation: Decodable { var backend: String? }
+        try await Lab.with { lab in
+            try await Self.start([Self.web()], in: lab)
+            for port in 40001...40012 {
+                let explanation = try await lab.edge.ctl(
+                    "explain", "--src", "198.51.100.7:\(port)", "--dst", "\(Lab.vip):80", as: Explanation.self)
+                let answer = try await lab.run(
+                    "client", "curl", "-sf", "--local-port", "\(port)", "http://\(Lab.vip)/")
+                #expect(answer.trimmingCharacters(in: .whitespacesAndNewlines) == explanation.backend, "port \(port)")
+            }
+        }
+    }
+
     @Test func `listeners and connections are told of`() async throws {
         struct Listener: Decodable {
             var bind: String

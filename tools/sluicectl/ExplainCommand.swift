@@ -31,8 +31,12 @@ struct ExplainCommand: ParsableCommand {
         let host = try options.host()
         let kept = HostState.look(at: host.directories.state)
         let generation = kept.inForce?.generation
+        let packet = try packet()
+        if let sockets = generation.flatMap({ SocketsExplanation(packet, in: $0, down: kept.downIDs(in: $0)) }) {
+            return options.output == .table ? Terminal.print(sockets.text) : try printJSON(sockets)
+        }
         let kernel = try Reach.kernel(of: host)
-        let explanation = try kernel.explain(try packet())
+        let explanation = try kernel.explain(packet)
         switch options.output {
         case .table: Terminal.print(try text(explanation, generation, kernel))
         case .json: try printJSON(Answer(explanation, generation))

@@ -36,13 +36,7 @@ struct LocalState {
         }
         generation = publication.generation
         accepted = kept.publication?.generation ?? generation
-        let down = kept.down
-        self.down = Set(
-            generation.services.flatMap { placed in
-                placed.backends.filter {
-                    down[BackendName(service: placed.service.name, backend: $0.backend.name)] != nil
-                }.map(\.id)
-            })
+        down = kept.downIDs(in: generation)
     }
 
     /// `3.17`: epoch and number of what is in force.
@@ -69,6 +63,16 @@ extension Generation {
 }
 
 extension HostState.Restored {
+    /// The backends that this host's probes saw down last.
+    func downIDs(in generation: Generation) -> Set<BackendID> {
+        Set(
+            generation.services.flatMap { placed in
+                placed.backends.filter {
+                    down[BackendName(service: placed.service.name, backend: $0.backend.name)] != nil
+                }.map(\.id)
+            })
+    }
+
     /// Where no record of it was kept, what was accepted last.
     var inForce: Publication? { applied ?? publication }
 }
