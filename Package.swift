@@ -75,7 +75,7 @@ let package = Package(
         module("Templates", ["Model", "CLinux", "ConsulAPI", "Storage", mustache, logging]),
         module("Diagnosis", ["Model"]),
         module("Admin", ["CLinux", hummingbird, nio, logging]),
-        module("HTTP", []),
+        module("HTTP", ["CLinux", "COpenSSL", "EventLoop"]),
 
         // Floor 3: the programs, and what they have in common.
         module(
@@ -102,6 +102,9 @@ let package = Package(
             swiftSettings: strict),
 
         // Tests.
+        .executableTarget(
+            name: "proxyprogram", dependencies: ["HTTP", "EventLoop"], path: "Tests/ProxyProgram",
+            swiftSettings: strict),
         .target(name: "TestSupport", dependencies: [], path: "Tests/TestSupport", swiftSettings: strict),
         tests("ModelTests", ["Model", "CDataplane"]),
         tests("BPFTests", ["BPF", "CLinux"]),
@@ -123,6 +126,7 @@ let package = Package(
         tests("ReconcilerTests", ["Reconciler", "Model", "Storage", logging]),
         tests("AdminTests", ["Admin", logging]),
         tests("HTTPTests", ["HTTP"]),
+        tests("ProxyTests", ["HTTP", "EventLoop"]),
         tests(
             "SluicedTests",
             ["sluiced", "Admin", "Coordination", "Documents", "Model", "Programs", "Reconciler", "Storage", logging]),

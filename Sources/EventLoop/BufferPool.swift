@@ -8,6 +8,9 @@ public struct BufferPool: ~Copyable {
     /// A buffer that is somebody's.
     public struct Buffer: Hashable {
         public let start: UnsafeMutableRawPointer
+
+        /// Known again by its address, where its owner keeps no more than that.
+        public init(start: UnsafeMutableRawPointer) { self.start = start }
     }
 
     /// Of each buffer, bytes.

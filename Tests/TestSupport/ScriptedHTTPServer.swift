@@ -67,6 +67,8 @@ public final class ScriptedHTTPServer: Sendable {
             do {
                 try DetachedThread.run { [self] in
                     serve(connection)
+                    // A program that the test started meanwhile may hold a copy, which a close alone would leave open.
+                    shutdown(connection, Int32(SHUT_RDWR))
                     close(connection)
                 }
             } catch {

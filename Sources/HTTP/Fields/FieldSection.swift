@@ -90,6 +90,26 @@ struct FieldSection: ~Copyable {
         records[index].isRemoved = true
     }
 
+    // MARK: Keeping
+
+    /// All records and all bytes, as they lie; valid until the section changes.
+    var contents: (lines: UnsafeRawPointer, bytes: UnsafeRawPointer) {
+        (UnsafeRawPointer(records), UnsafeRawPointer(bytes))
+    }
+
+    /// Takes what `contents` of a section with the same limits showed.
+    mutating func refill(
+        lines: UnsafeRawPointer, _ lineCount: Int, bytes source: UnsafeRawPointer, _ byteCount: Int, size: Int
+    ) {
+        precondition(lineCount <= limits.lines && byteCount <= capacity)
+        clear()
+        memcpy(records, lines, lineCount &* MemoryLayout<FieldLine>.stride)
+        memcpy(bytes, source, byteCount)
+        count = lineCount
+        used = byteCount
+        self.size = size
+    }
+
     // MARK: Filling
 
     /// Where the next line's bytes go, and how many may. In excess it is the whole memory, as scratch.

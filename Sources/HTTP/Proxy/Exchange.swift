@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One request and its response on their way through.
+struct Exchange {
+    /// Content that goes one way.
+    struct Flow {
+        /// What its receiver did not take yet.
+        var queue = ByteQueue()
+        /// The sender's side has ended.
+        var hasEnded = false
+        /// The end was passed on.
+        var isPassed = false
+        /// Among the receiver's `waiting`.
+        var isCounted = false
+        /// Trailers behind what is queued.
+        var trailers = SavedSection()
+    }
+
+    let index: Int32
+    /// Nil once the client's side is over.
+    var client: ConnectionRef?
+    var clientPlace: Int32 = -1
+    /// Nil before it is sent, and once the backend's side is over.
+    var backend: ConnectionRef?
+    var backendPlace: Int32 = -1
+    var upstream: UpstreamRef?
+    /// Apart, so that they can be pointed to.
+    private let flows = UnsafeMutablePointer<Flow>.allocate(capacity: 2)
+    var head = RequestHead()
+    /// The request's head, while it may have to be sent (again).
+    var saved = SavedSection()
+    var isWaiting = false
+    var isFree = false
+    /// The head of the final response went to the client.
+    var isAnswered = false
+    /// Content went to a backend, or octets of a response came: it may not be sent again.
+    var isCommitted = false
+    /// The response was passed on, and the client still sends; then: no longer.
+    var isLingering = false
+    var isRefused = false
+    var upgrades = false
+    var isTunnel = false
+    var retries: Int32 = 0
+    var refusals: Int32 = 0
+    var status: UInt16 = 0
+    var route: Int32 = -1
+    /// In milliseconds.
+    var timeout: Int64 = 0
+    var next: ExchangeRef?
+    var previous: ExchangeRef?
+
+    init(index: Int32) {
+        self.index = index
+        flows.initialize(repeating: Flow(), count: 2)
+    }
+
+    @inline(__always)
+    var request: Flow {
+        get { flows[0] }
+        nonmutating _modify { yield &flows[0] }
+    }
+
+    @inline(__always)
+    var response: Flow {
+        get { flows[1] }
+        nonmutating _modify { yield &flows[1] }
+    }
+
+    /// Of what comes from a side.
+    @inline(__always)
+    func flow(from side: ProxyConnection.Side) -> UnsafeMutablePointer<Flow> {
+        side == .client ? flows : flows + 1
+    }
+
+    /// As fresh, with the memory that it has.
+    @inline(__always)
+    mutating func begin(_ client: ConnectionRef, _ place: Int32, _ head: RequestHead, ends: Bool) {
+        self.client = client
+        clientPlace = place
+        self.head = head
+        backend = nil
+        backendPlace = -1
+        upstream = nil
+        request.hasEnded = ends
+        request.isPassed = false
+        request.isCounted = false
+        response.hasEnded = false
+        response.isPassed = false
+        response.isCounted = false
+        isWaiting = false
+        isFree = false
+        isAnswered = false
+        isCommitted = false
+        isLingering = false
+        isRefused = false
+        upgrades = false
+        isTunnel = false
+        retries = 0
+        refusals = 0
+        status = 0
+        route = -1
+        next = nil
+        previous = nil
+    }
+
+    /// Its memory; what is queued was given back before.
+    mutating func release() {
+        saved.release()
+        flows[0].trailers.release()
+        flows[1].trailers.release()
+        flows.deallocate()
+    }
+}

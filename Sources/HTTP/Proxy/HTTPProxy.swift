@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CLinux
+import EventLoop
+import Glibc
+
+/// Serves HTTP/2 and HTTP/1.1 on one loop and hands requests on to services' backends, as its configuration says. For
+/// the loop's thread alone; several workers with a loop each share listeners by SO_REUSEPORT.
+///
+/// What is gathered in a turn of the loop goes out at its end, with one send a connection. Nothing is allocated a
+/// request: connections and exchanges are slots that are used again, heads go from one HPACK table to the other's as
+/// bytes of one section, and content that cannot be sent at once waits in pooled blocks, no more of it than its flow
+/// window.
+public final class HTTPProxy {
+    let loop: EventLoop
+    let state: UnsafeMutablePointer<ProxyState>
+    let connections: UnsafeMutablePointer<ConnectionRef?>
+    let exchanges: UnsafeMutablePointer<ExchangeRef?>
+    let input: UnsafeMutablePointer<UInt8>
+    let scratch: UnsafeMutableBufferPointer<UInt8>
+    let routes: UnsafeMutablePointer<ProxyRoutes>
+    var upstreams: [UpstreamRef] = []
+    private var services: [UnsafeMutablePointer<UpstreamService>] = []
+    private let listeners: UnsafeMutablePointer<Descriptor>
+    private(set) var listenerCount = 0
+    var sink: SinkID?
+    private var acceptSink: SinkID?
+    var ticker: TimerID?
+    var ticks: UInt64 = 0
+
+    static let exchangesMax = 32_768
+    static let listenersMax = 256
+    /// Of new octets that are read at once.
+    static let inputBytes = 65_536
+    /// Of input that is kept until more comes: a head of HTTP/1.1, or what follows it.
+    static let heldBytes = 73_728
+    /// Milliseconds.
+    static let tick: Int64 = 50
+    private static let acceptBudget = 64
+
+    public init(loop: EventLoop, limits: ProxyLimits = ProxyLimits()) throws(EventLoopError) {
+        self.loop = loop
+        state = .allocate(capacity: 1)
+        state.initialize(to: ProxyState(limits, exchanges: Self.exchangesMax))
+        connections = .allocate(capacity: limits.connections)
+        connections.initialize(repeating: nil, count: limits.connections)
+        exchanges = .allocate(capacity: Self.exchangesMax)
+        exchanges.initialize(repeating: nil, count: Self.exchangesMax)
+        input = .allocate(capacity: Self.heldBytes)
+        scratch = .allocate(capacity: 65_536)
+        routes = .allocate(capacity: 1)
+        routes.initialize(to: ProxyRoutes(ProxyConfiguration(), []))
+        listeners = .allocate(capacity: Self.listenersMax)
+    }
+
+    /// Registers with the loop: to be called on its thread, before anything else.
+    public func start() throws(EventLoopError) {
+        state.pointee.now = MonotonicInstant.now.nanoseconds / 1_000_000
+        sink = try loop.sink { [unowned(unsafe) self] token, readiness in ready(token, readiness) }
+        acceptSink = try loop.sink { [unowned(unsafe) self] token, _ in accept(Int(token)) }
+        // The loop keeps it for ever.
+        loop.onTurn { [weak self] in self?.endTurn() ?? false }
+        let ticker = loop.timer { [unowned(unsafe) self] in tick() }
+        self.ticker = ticker
+        loop.arm(ticker, after: .milliseconds(Self.tick))
+    }
+
+    /// Takes connections of a listening socket.
+    public func listen(on socket: consuming Descriptor) throws(EventLoopError) {
+        guard listenerCount < Self.listenersMax, let acceptSink else {
+            throw EventLoopError(operation: "listen with proxy of", subject: loop.name, errno: ENOSPC)
+        }
+        let failure = loop.watch(
+            socket.rawValue, for: .readable, sink: acceptSink, token: UInt64(listenerCount))
+        guard failure == 0 else {
+            throw EventLoopError(operation: "watch listener of", subject: loop.name, errno: failure)
+        }
+        (listeners + listenerCount).initialize(to: socket)
+        listenerCount += 1
+    }
+
+    /// Takes a client's connection that somebody else accepted, and of which nothing was read.
+    public func adopt(_ socket: consuming Descriptor, from client: SocketAddress, listener: Int = 0) {
+        begin(socket.release(), client, listener)
+    }
+
+    /// Puts a configuration in force in one step; exchanges under way keep their backends.
+    public func apply(_ configuration: ProxyConfiguration) {
+        let old = services
+        let kept = upstreams
+        for upstream in upstreams { upstream.pointee.isRetired = true }
+        services = configuration.services.map { service in
+            let backends = service.backends.map { (upstream($0, service.version), $0.weight) }
+            let made = UnsafeMutablePointer<UpstreamService>.allocate(capacity: 1)
+            made.initialize(to: UpstreamService(backends))
+            return made
+        }
+        routes.pointee = ProxyRoutes(configuration, services)
+        for service in old {
+            service.pointee.release()
+            service.deallocate()
+        }
+        for upstream in kept where upstream.pointee.isRetired { retire(upstream) }
+    }
+
+    public var counters: ProxyCounters { state.pointee.counters }
+
+    /// Connections open now, of clients and to backends.
+    public var openConnections: Int { state.pointee.connectionCount }
+
+    private func upstream(
+        _ backend: ProxyConfiguration.Backend, _ version: ProxyConfiguration.Version
+    ) -> UpstreamRef {
+        for known in upstreams where known.pointee.address == backend.address && known.pointee.version == version {
+            known.pointee.isRetired = false
+            return known
+        }
+        let fresh = UpstreamRef.allocate(capacity: 1)
+        fresh.initialize(
+            to: Upstream(
+                address: backend.address, version: version,
+                multiplexed: state.pointee.limits.multiplexedPerBackend))
+        upstreams.append(fresh)
+        return fresh
+    }
+
+    // MARK: Accepting
+
+    private func accept(_ number: Int) {
+        guard number < listenerCount else { return }
+        var client = SocketAddress.loopback(port: 0)
+        for _ in 0..<Self.acceptBudget {
+            guard state.pointee.connectionCount < state.pointee.limits.connections else { return }
+            let answer = listeners[number].acceptFrom(&client)
+            guard answer >= 0 else { return }
+            begin(answer, client, number)
+        }
+    }
+
+    private func begin(_ socket: Int32, _ client: SocketAddress, _ listener: Int) {
+        guard let connection = open(socket, .client, .sniffing) else {
+            close(socket)
+            return
+        }
+        connection.pointee.peer = client
+        connection.pointee.listener = Int32(listener)
+        state.pointee.counters.connections &+= 1
+        arm(connection, state.pointee.limits.headTimeout)
+        watch(connection)
+    }
+
+    /// A slot for a socket, which the caller closes where there is none.
+    func open(_ socket: Int32, _ side: ProxyConnection.Side, _ stage: ProxyConnection.Stage) -> ConnectionRef? {
+        guard state.pointee.connectionCount < state.pointee.limits.connections else { return nil }
+        let limit = Int32(state.pointee.limits.connections)
+        // Ends: there are fewer than the limit. Slots are left in the order in which they are looked for, mostly.
+        var place = state.pointee.freeConnection
+        while let taken = connections[Int(place)], taken.pointee.isOpen { place = place + 1 < limit ? place + 1 : 0 }
+        let connection: ConnectionRef
+        if let known = connections[Int(place)] {
+            connection = known
+        } else {
+            connection = .allocate(capacity: 1)
+            connection.initialize(to: ProxyConnection(index: place))
+            connections[Int(place)] = connection
+        }
+        state.pointee.freeConnection = place
+        state.pointee.connectionCount += 1
+        connection.pointee.begin(socket, side, stage)
+        var one: Int32 = 1
+        _ = setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+        return connection
+    }
+
+    func watch(_ connection: ConnectionRef) {
+        guard let sink else { return }
+        let failure = loop.watch(
+            connection.pointee.socket, for: [.readable, .writable, .peerClosed, .edgeTriggered], sink: sink,
+            token: connection.pointee.token)
+        if failure != 0 { drop(connection) }
+    }
+
+    // MARK: Events
+
+    private func ready(_ token: UInt64, _ readiness: Readiness) {
+        let place = Int(UInt32(truncatingIfNeeded: token))
+        guard place < state.pointee.limits.connections, let connection = connections[place],
+            connection.pointee.isOpen && connection.pointee.token == token
+        else { return }
+        if !readiness.isDisjoint(with: [.error, .hangup, .peerClosed]) {
+            connection.pointee.isEnding = true
+            connection.pointee.isReadable = true
+        } else if readiness.contains(.readable) {
+            connection.pointee.isReadable = true
+        }
+        if connection.pointee.stage == .connecting { return connected(connection, readiness) }
+        if readiness.contains(.writable) && !connection.pointee.isWritable {
+            connection.pointee.isWritable = true
+            markDirty(connection)
+        }
+        if connection.pointee.isReadable { advance(connection) }
+    }
+
+    private func endTurn() -> Bool {
+        flushAll()
+        // Connections that go on, each once a turn.
+        var list = state.pointee.queued
+        state.pointee.queued = nil
+        while let connection = list {
+            list = connection.pointee.nextQueued
+            connection.pointee.isQueued = false
+            connection.pointee.nextQueued = nil
+            if connection.pointee.isOpen && connection.pointee.stage != .connecting { advance(connection) }
+        }
+        flushAll()
+        return state.pointee.queued != nil
+    }
+
+    private func flushAll() {
+        while let connection = state.pointee.dirty {
+            state.pointee.dirty = connection.pointee.nextDirty
+            connection.pointee.isDirty = false
+            connection.pointee.nextDirty = nil
+            if connection.pointee.isOpen { flush(connection) }
+        }
+    }
+
+    /// Goes on with it once all other connections had their turn.
+    func enqueue(_ connection: ConnectionRef) {
+        guard !connection.pointee.isQueued else { return }
+        connection.pointee.isQueued = true
+        connection.pointee.nextQueued = state.pointee.queued
+        state.pointee.queued = connection
+    }
+
+    // MARK: Ending
+
+    /// Listening sockets are closed; connections are told to go away and end when their requests have.
+    public func drain() {
+        for number in 0..<listenerCount { (listeners + number).deinitialize(count: 1) }
+        listenerCount = 0
+        state.pointee.isDraining = true
+        for place in 0..<state.pointee.limits.connections {
+            if let connection = connections[place], connection.pointee.isOpen { leave(connection) }
+        }
+    }
+
+    /// Closes whatever is open. The loop goes on without it.
+    public func stop() {
+        for number in 0..<listenerCount { (listeners + number).deinitialize(count: 1) }
+        listenerCount = 0
+        for place in 0..<state.pointee.limits.connections {
+            if let connection = connections[place], connection.pointee.isOpen { drop(connection) }
+        }
+        flushAll()
+        if let sink { loop.remove(sink) }
+        if let acceptSink { loop.remove(acceptSink) }
+        if let ticker { loop.remove(ticker) }
+    }
+
+    deinit {
+        for place in 0..<state.pointee.limits.connections { connections[place]?.deallocate() }
+        for place in 0..<state.pointee.exchangeCount {
+            exchanges[place]?.pointee.release()
+            exchanges[place]?.deallocate()
+        }
+        for service in services {
+            service.pointee.release()
+            service.deallocate()
+        }
+        for upstream in upstreams {
+            upstream.pointee.multiplexed.deallocate()
+            upstream.deallocate()
+        }
+        routes.deinitialize(count: 1)
+        routes.deallocate()
+        state.deinitialize(count: 1)
+        state.deallocate()
+        connections.deallocate()
+        exchanges.deallocate()
+        listeners.deallocate()
+        input.deallocate()
+        scratch.deallocate()
+    }
+}
