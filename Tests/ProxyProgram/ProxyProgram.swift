@@ -5,7 +5,8 @@ import Glibc
 import HTTP
 
 /// The HTTP engine as a program of its own, for tests and benchmarks against other proxies:
-/// `proxyprogram PORT http1|http2 BACKEND-PORT...`; without backends every request is answered 404.
+/// `proxyprogram PORT http1|http2 BACKEND-PORT...`; without backends every request is answered 404. By TLS where
+/// PROXY_CERTIFICATE and PROXY_KEY name files.
 @main
 struct ProxyProgram {
     static func main() throws {
@@ -36,7 +37,12 @@ struct ProxyProgram {
                 routes.append(ProxyConfiguration.Route(action: .services([(service: 0, weight: 1)])))
             }
             proxy.apply(ProxyConfiguration(services: [service], routes: routes))
-            try proxy.listen(on: Descriptor.listener(on: .loopback(port: port), backlog: 1024, reusePort: true))
+            var tls: TLSServer?
+            if let chain = getenv("PROXY_CERTIFICATE"), let key = getenv("PROXY_KEY") {
+                tls = try TLSServer([.init(chain: String(cString: chain), key: String(cString: key))])
+            }
+            try proxy.listen(
+                on: Descriptor.listener(on: .loopback(port: port), backlog: 1024, reusePort: true), tls: tls)
             // It lives as long as the program.
             _ = Unmanaged.passRetained(proxy)
             print("listening on \(port)")

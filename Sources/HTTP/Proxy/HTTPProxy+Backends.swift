@@ -128,6 +128,7 @@ extension HTTPProxy {
         connection.pointee.held?.giveBack(to: &state.pointee.blocks)
         connection.pointee.held = nil
         connection.pointee.releaseHTTP2()
+        releaseTLS(connection)
         close(connection.pointee.socket)
         connection.pointee.socket = -1
         state.pointee.wheel.disarm(Int(connection.pointee.index))

@@ -43,7 +43,7 @@ extension HTTPProxy {
         guard isWhole && client.pointee.keepsAlive && !client.pointee.isLeaving else { return finish(client) }
         client.pointee.reading = .head
         client.pointee.isPaused = false
-        if client.pointee.held != nil || client.pointee.isReadable { enqueue(client) }
+        if client.pointee.held != nil || client.pointee.isReadable || client.pointee.hasEnded { enqueue(client) }
     }
 
     /// The response is complete before its request: what still comes is passed over for a while, as some clients take a

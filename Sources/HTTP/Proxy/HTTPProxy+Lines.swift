@@ -32,7 +32,7 @@ extension HTTPProxy {
     private func request(_ connection: ConnectionRef, _ input: Span<UInt8>, _ at: inout Int) throws(HTTP1Fault) -> Bool
     {
         let progress = try connection.pointee.requestReader.read(
-            input, from: at, scheme: "http", into: &state.pointee.section)
+            input, from: at, scheme: connection.pointee.tls == nil ? "http" : "https", into: &state.pointee.section)
         guard case .head(let request, let end) = progress else { return false }
         at = end
         connection.pointee.keepsAlive = request.keepsAlive

@@ -58,6 +58,10 @@ extension HTTPProxy {
     private func transmit(_ connection: ConnectionRef) {
         while connection.pointee.isWritable && !connection.pointee.out.isEmpty {
             let bytes = connection.pointee.out.next
+            if connection.pointee.tls != nil {
+                transmitTLS(connection, bytes)
+                continue
+            }
             let answer = linux_send(connection.pointee.socket, bytes.baseAddress, bytes.count)
             if answer >= 0 {
                 connection.pointee.out.advance(answer, &state.pointee.blocks)
@@ -81,9 +85,9 @@ extension HTTPProxy {
 
     /// The end of a turn: sends, and moves on what waits for room.
     func flush(_ connection: ConnectionRef) {
-        guard connection.pointee.stage != .connecting else { return }
+        if connection.pointee.hasFailed { return drop(connection) }
+        guard connection.pointee.stage != .connecting && connection.pointee.stage != .handshaking else { return }
         while true {
-            if connection.pointee.hasFailed { return drop(connection) }
             transmit(connection)
             if connection.pointee.hasFailed { return drop(connection) }
             guard connection.pointee.out.isEmpty && connection.pointee.waiting > 0 else { break }
@@ -101,6 +105,7 @@ extension HTTPProxy {
         if connection.pointee.hasEnded { return drop(connection) }
         guard !connection.pointee.isLingering else { return }
         connection.pointee.isLingering = true
+        if connection.pointee.tls != nil { endTLS(connection) }
         _ = shutdown(connection.pointee.socket, Int32(SHUT_WR))
         arm(connection, state.pointee.limits.goAwayDelay)
         if connection.pointee.isReadable { enqueue(connection) }
@@ -117,6 +122,7 @@ extension HTTPProxy {
     /// Reads and handles what there is, one buffer's worth.
     func advance(_ connection: ConnectionRef) {
         if connection.pointee.isLingering { return passOver(connection) }
+        if connection.pointee.stage == .handshaking && !shakeHands(connection) { return }
         guard !connection.pointee.isPaused else { return }
         var count = 0
         if let held = connection.pointee.held {
@@ -146,6 +152,7 @@ extension HTTPProxy {
         guard connection.pointee.isReadable && !connection.pointee.hasEnded else { return false }
         let most = min(Self.inputBytes, Self.heldBytes &- count)
         guard most > 0 else { return false }
+        if let tls = connection.pointee.tls { return readTLS(connection, tls, &count, most) }
         while true {
             let answer = recv(connection.pointee.socket, input + count, most, 0)
             if answer > 0 {
@@ -189,7 +196,7 @@ extension HTTPProxy {
         case .http1:
             return connection.pointee.side == .client
                 ? receiveRequests(connection, count) : receiveResponses(connection, count)
-        case .closed, .connecting: return count
+        case .closed, .connecting, .handshaking: return count
         }
     }
 

@@ -22,6 +22,8 @@ public final class HTTPProxy {
     var upstreams: [UpstreamRef] = []
     private var services: [UnsafeMutablePointer<UpstreamService>] = []
     private let listeners: UnsafeMutablePointer<Descriptor>
+    /// Of each listener.
+    private var servers: [TLSServer?] = []
     private(set) var listenerCount = 0
     var sink: SinkID?
     private var acceptSink: SinkID?
@@ -65,8 +67,8 @@ public final class HTTPProxy {
         loop.arm(ticker, after: .milliseconds(Self.tick))
     }
 
-    /// Takes connections of a listening socket.
-    public func listen(on socket: consuming Descriptor) throws(EventLoopError) {
+    /// Takes connections of a listening socket; with `tls` they speak it from their first octet.
+    public func listen(on socket: consuming Descriptor, tls: TLSServer? = nil) throws(EventLoopError) {
         guard listenerCount < Self.listenersMax, let acceptSink else {
             throw EventLoopError(operation: "listen with proxy of", subject: loop.name, errno: ENOSPC)
         }
@@ -76,12 +78,19 @@ public final class HTTPProxy {
             throw EventLoopError(operation: "watch listener of", subject: loop.name, errno: failure)
         }
         (listeners + listenerCount).initialize(to: socket)
+        servers.append(tls)
         listenerCount += 1
     }
 
     /// Takes a client's connection that somebody else accepted, and of which nothing was read.
-    public func adopt(_ socket: consuming Descriptor, from client: SocketAddress, listener: Int = 0) {
-        begin(socket.release(), client, listener)
+    public func adopt(_ socket: consuming Descriptor, from client: SocketAddress, tls: TLSServer? = nil) {
+        begin(socket.release(), client, tls)
+    }
+
+    /// New connections of a listener, by its place among those that were added, use these certificates; those under way
+    /// keep theirs.
+    public func replace(tls: TLSServer, ofListener number: Int) {
+        if servers.indices.contains(number) { servers[number] = tls }
     }
 
     /// Puts a configuration in force in one step; exchanges under way keep their backends.
@@ -133,17 +142,17 @@ public final class HTTPProxy {
             guard state.pointee.connectionCount < state.pointee.limits.connections else { return }
             let answer = listeners[number].acceptFrom(&client)
             guard answer >= 0 else { return }
-            begin(answer, client, number)
+            begin(answer, client, servers[number])
         }
     }
 
-    private func begin(_ socket: Int32, _ client: SocketAddress, _ listener: Int) {
-        guard let connection = open(socket, .client, .sniffing) else {
+    private func begin(_ socket: Int32, _ client: SocketAddress, _ server: TLSServer?) {
+        guard let connection = open(socket, .client, server == nil ? .sniffing : .handshaking) else {
             close(socket)
             return
         }
         connection.pointee.peer = client
-        connection.pointee.listener = Int32(listener)
+        if let server, !startTLS(connection, server) { return drop(connection) }
         state.pointee.counters.connections &+= 1
         arm(connection, state.pointee.limits.headTimeout)
         watch(connection)
@@ -194,11 +203,18 @@ public final class HTTPProxy {
             connection.pointee.isReadable = true
         }
         if connection.pointee.stage == .connecting { return connected(connection, readiness) }
+        // Both directions are over: nobody is left to read what we wait for.
+        if connection.pointee.isPaused && !readiness.isDisjoint(with: [.error, .hangup]) { return fail(connection) }
+        // What TLS could not write may have waited for octets to read.
+        if connection.pointee.tls != nil && !connection.pointee.isWritable {
+            connection.pointee.isWritable = true
+            markDirty(connection)
+        }
         if readiness.contains(.writable) && !connection.pointee.isWritable {
             connection.pointee.isWritable = true
             markDirty(connection)
         }
-        if connection.pointee.isReadable { advance(connection) }
+        if connection.pointee.isReadable || connection.pointee.stage == .handshaking { advance(connection) }
     }
 
     private func endTurn() -> Bool {

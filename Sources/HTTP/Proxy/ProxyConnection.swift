@@ -13,6 +13,8 @@ struct ProxyConnection {
         /// A client's, whose first octets have not come.
         case sniffing
         case http1, http2
+        /// TLS, not agreed on yet.
+        case handshaking
     }
 
     /// What HTTP/1.1 is reading.
@@ -52,7 +54,11 @@ struct ProxyConnection {
     var out = Outgoing()
     /// Input that was not used yet.
     var held: Block?
-    var listener: Int32 = 0
+    /// `SSL`, and the certificates that it was begun with.
+    var tls: OpaquePointer?
+    var server: Unmanaged<TLSServer>?
+    /// TLS can neither read nor write any more.
+    var isBroken = false
     var peer = SocketAddress.loopback(port: 0)
     var upstream: UpstreamRef?
     /// Exchanges on it.
@@ -105,6 +111,7 @@ struct ProxyConnection {
         isClosing = false
         isLingering = false
         hasFailed = false
+        isBroken = false
         isLeaving = false
         upstream = nil
         active = 0

@@ -10,6 +10,8 @@ public struct ProxyCounters: Sendable, Equatable {
     public var upstreamConnects: UInt64 = 0
     public var upstreamConnectFailures: UInt64 = 0
     public var malformed: UInt64 = 0
+    public var handshakes: UInt64 = 0
+    public var handshakeFailures: UInt64 = 0
     /// Connections ended for abuse, by `Fault.Abuse`.
     public var abuse = SIMD16<UInt64>(repeating: 0)
     /// Exchanges given up, by `ProxyError`.

@@ -16,11 +16,20 @@ public actor ProxyWorker {
     }
 
     /// Takes what comes to a listening socket from now on.
-    public func listen(on socket: consuming Descriptor) throws(EventLoopError) { try running().listen(on: socket) }
+    public func listen(on socket: consuming Descriptor, tls: TLSServer? = nil) throws(EventLoopError) {
+        try running().listen(on: socket, tls: tls)
+    }
+
+    /// New connections of a listener, by its place among those that were added, use these certificates.
+    public func replace(tls: TLSServer, ofListener number: Int) throws(EventLoopError) {
+        try running().replace(tls: tls, ofListener: number)
+    }
 
     /// Takes a connection that somebody else accepted, and of which nothing was read (MSG_PEEK tells what it speaks).
-    public func adopt(_ socket: consuming Descriptor, from client: SocketAddress) throws(EventLoopError) {
-        try running().adopt(socket, from: client)
+    public func adopt(
+        _ socket: consuming Descriptor, from client: SocketAddress, tls: TLSServer? = nil
+    ) throws(EventLoopError) {
+        try running().adopt(socket, from: client, tls: tls)
     }
 
     /// Puts a configuration in force in one step; requests under way keep their backends.
