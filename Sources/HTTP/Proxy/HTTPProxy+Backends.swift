@@ -97,6 +97,8 @@ extension HTTPProxy {
             take(nothing, ends: true, of: exchange, from: .backend)
             return markDirty(connection)
         }
+        // Who asked and ended its side still reads what is on its way.
+        if connection.pointee.side == .client && connection.pointee.active == 0 { return finish(connection) }
         drop(connection)
     }
 

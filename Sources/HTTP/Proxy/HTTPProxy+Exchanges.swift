@@ -138,7 +138,11 @@ extension HTTPProxy {
             return forget(client, exchange)
         }
         forget(client, exchange)
-        fail(client)
+        switch client.pointee.sending {
+        // Without a length a close in good order would pass for the end: what is not sent yet goes with a reset.
+        case .untilClose, .tunnel: fail(client)
+        case .none, .length, .chunked: finish(client)
+        }
     }
 
     /// A side reset its stream, which has left its place.

@@ -217,9 +217,17 @@ public final class HTTPProxy {
         if connection.pointee.isReadable || connection.pointee.stage == .handshaking { advance(connection) }
     }
 
+    /// Reads of one connection in a turn: what they bring goes out in fewer and larger sends.
+    private static let readsMost = 4
+
     private func endTurn() -> Bool {
+        for _ in 1..<Self.readsMost where state.pointee.queued != nil { advanceQueued() }
         flushAll()
-        // Connections that go on, each once a turn.
+        return state.pointee.queued != nil
+    }
+
+    /// Connections that have more to read, each once.
+    private func advanceQueued() {
         var list = state.pointee.queued
         state.pointee.queued = nil
         while let connection = list {
@@ -228,8 +236,6 @@ public final class HTTPProxy {
             connection.pointee.nextQueued = nil
             if connection.pointee.isOpen && connection.pointee.stage != .connecting { advance(connection) }
         }
-        flushAll()
-        return state.pointee.queued != nil
     }
 
     private func flushAll() {
