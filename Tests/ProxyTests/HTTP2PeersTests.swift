@@ -54,4 +54,33 @@ struct HTTP2PeersTests {
         #expect(many.contains("4000 succeeded, 0 failed"), "\(many)")
         #expect(old.contains("1000 succeeded, 0 failed"), "\(old)")
     }
+
+    @Test(.requires("nghttpd", "nghttp")) func `trailers reach the other side`() async throws {
+        let folder = try TemporaryDirectory()
+        _ = try folder.write("small", to: "small")
+        let port = try ServerProcess.freePorts(1)[0]
+        let server = try ServerProcess(
+            "nghttpd", ["--no-tls", "--trailer=checksum: 5", "-d", folder.path, "\(port)"], log: "\(folder.path)/log")
+        defer { server.end() }
+        let proxy = try await Fixture(.http2, backends: [port])
+        try await awaited("nghttpd") { try proxy.curl("/small").allSatisfy { $0 == "small" } }
+        let shown = try Shell.run("nghttp -v --trailer='asked: 1' -d \(folder.path)/small \(proxy.address)/small")
+        await proxy.end()
+        #expect(shown.contains("checksum: 5"))
+    }
+
+    @Test(.requires("nghttp")) func `a worker that drains tells idle clients, and serves what was asked`() async throws
+    {
+        let server = try ScriptedHTTPServer { _ in .late(.milliseconds(500), body: "late", headers: [:]) }
+        defer { server.stop() }
+        let proxy = try await Fixture(backends: [server.port])
+        async let answer = Shell.run("nghttp -v \(proxy.address)/")
+        try await awaited("the request") { server.requests.count == 1 }
+        await proxy.worker.drain()
+        let shown = try await answer
+        try await awaited("the connections' end") { await proxy.worker.openConnections == 0 }
+        await proxy.end()
+        #expect(shown.contains("late"))
+        #expect(shown.contains("recv GOAWAY frame"))
+    }
 }
