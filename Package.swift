@@ -85,7 +85,8 @@ let package = Package(
             name: "sluiced",
             dependencies: [
                 "Model", "Storage", "EventLoop", "ConsulAPI", "Documents", "Dataplane", "NextHops", "Health",
-                "Discovery", "Coordination", "Programs", "Reconciler", "Relay", "Admin", "CLinux", "BPF", argumentParser,
+                "Discovery", "Coordination", "Programs", "Reconciler", "Relay", "Admin", "CLinux", "BPF",
+                argumentParser,
                 logging, lifecycle, unixSignals,
             ],
             swiftSettings: strict),

@@ -280,7 +280,8 @@ extension Reconciler {
                 .leader(
                     .elected(
                         epoch: writer.epoch, stored: stored.current, kept: host.confirmed, store: stored.identity)))
-            logger.info("leading", metadata: ["epoch": "\(writer.epoch)"])
+            // A fleet's election says so itself, with its place.
+            if ports.documents == nil { logger.info("leading", metadata: ["epoch": "\(writer.epoch)"]) }
             noteBehind(stored.current?.mark, host.confirmed?.mark)
             await withTaskGroup(of: Void.self) { group in
                 if let documents = ports.documents { group.addTask { await self.followAsLeader(documents) } }
