@@ -208,7 +208,7 @@ static __always_inline void explain_track(const struct packet *packet, __u64 rec
 	explanation->changed = times->changed;
 }
 
-/* Whether a slot of the line changed at most `idle` seconds ago; the coarse clock may lag behind the writer's. */
+/* Whether a slot of the line changed less than `idle` seconds ago; the coarse clock may lag behind the writer's. */
 static __always_inline int was_changed_within(__u32 index, __u32 idle, __u32 now)
 {
 	struct line_times *times = element(&line_times, index);

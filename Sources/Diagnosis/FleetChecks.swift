@@ -149,7 +149,8 @@ struct FleetChecks {
             + (view.frozen.map {
                 [
                     Finding(
-                        .fleet, .warning, "fleet", "is frozen \($0): nothing is published", remedy: ["sluicectl thaw"])
+                        .fleet, .warning, "fleet", "is frozen \($0): nothing is published",
+                        remedy: [FrozenFleet.remedy($0)])
                 ]
             } ?? [])
             + (view.trial.map {
@@ -216,5 +217,13 @@ extension Facts.Fleet {
         case .redis, .sentinel: "redis-cli -h \(parts.dropLast().joined(separator: ":")) -p \(parts.last ?? "") ping"
         case .consul: "curl -s \(address)/v1/status/leader"
         }
+    }
+}
+
+/// How a fleet goes on that publishes nothing.
+public enum FrozenFleet {
+    /// - Parameter frozen: by whom and why; a rollout that nobody can read was frozen by nobody.
+    public static func remedy(_ frozen: String) -> String {
+        frozen.hasPrefix("by nobody") ? "sluicectl rollback" : "sluicectl thaw"
     }
 }

@@ -36,11 +36,19 @@ public struct HeldBack: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String {
         if backends.isEmpty {
-            return "service \(service): drains would leave 0 of \(active) active; it keeps what it has until one is "
-                + "lifted: sluicectl backend enable \(service)/BACKEND"
+            return "service \(service): drains would leave 0 of \(active) active; it keeps what it has "
+                + "\(Self.byDrains): sluicectl backend enable \(service)/BACKEND"
         }
         return "service \(service): the catalog would leave \(left) of \(active) active; "
-            + "\(backends.count) stay, held back by the brake"
+            + "\(backends.count) stay, \(Self.byBrake)"
+    }
+
+    private static let byDrains = "until one is lifted"
+    private static let byBrake = "held back by the brake"
+
+    /// Whether a sentence that another host passed on is such a description.
+    public static func isOne(_ sentence: String) -> Bool {
+        sentence.hasPrefix("service ") && (sentence.contains(byDrains) || sentence.hasSuffix(byBrake))
     }
 }
 

@@ -31,8 +31,8 @@ struct CanaryWatch: Sendable {
         for (host, row) in register.rows where rollout.includes(host) && !hasIt(row.report) {
             baseline[host] = (row.report.drops, row.movedAt)
         }
-        // A leader that comes later measures from when it came.
-        // So does one whose counters could not be read before.
+        // A leader that comes later measures from when it came, and where counters could not be read, from when they
+        // could; those of a host that drops nothing are zeros.
         for (host, row) in register.rows
         where rollout.includes(host) && baseline[host]?.drops.isEmpty ?? true && !row.report.drops.isEmpty {
             baseline[host] = (row.report.drops, row.movedAt)

@@ -126,7 +126,8 @@ extension Host {
         let isSame = unconfirmed?.rollout == seen.rollout.id
         return Unconfirmed(
             rollout: seen.rollout.id, remaining: seen.rollout.remaining,
-            fallback: isSame ? unconfirmed?.fallback : current ?? .nothing)
+            // A host that has lost its own generation would leave the VIPs that the fleet has: it stays on the canary.
+            fallback: isSame ? unconfirmed?.fallback : current ?? (seen.rollout.from == nil ? .nothing : nil))
     }
 
     /// A publication is on disk and about to run.

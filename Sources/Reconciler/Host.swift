@@ -227,8 +227,7 @@ extension Host {
             if mark.number == known.number + 1, !follows {
                 counts.wrongPredecessors += 1
                 // It follows another of that epoch and number; a canary's line alone has numbers beside the fleet's.
-                let isOnLine = !(rollout.flatMap { $0 }?.isIncluded ?? false)
-                if mark.epoch == known.epoch, isOnLine { counts.forks += 1 }
+                if mark.epoch == known.epoch, confirmed?.mark == known { counts.forks += 1 }
             }
             problems.offer = nil
             newest = publication

@@ -107,7 +107,7 @@ extension Leader {
 
     private mutating func sweep() -> Action? {
         let over = unnamed.subtracting(named)
-        guard !over.isEmpty else { return nil }
+        guard !over.isEmpty, !rollout.isUnreadable else { return nil }
         deleting = over
         return .deleteBlobs(over)
     }

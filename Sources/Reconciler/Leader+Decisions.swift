@@ -92,7 +92,7 @@ extension Leader {
 
     func resolve(_ wish: Wish, after line: Publication?, at now: Moment) -> ResolvedState {
         wish.state.resolved(
-            by: catalog, overrides: overrides, after: line?.generation, before: desired?.state,
+            by: catalog, overrides: overrides, after: line?.generation, before: made ?? desired?.state,
             window: (pools, now.uptime), now: now.utc)
     }
 

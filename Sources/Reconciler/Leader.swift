@@ -98,6 +98,9 @@ public struct Leader: Sendable {
         /// The newest generation of it; nil before there is one.
         public var canary: Publication?
 
+        /// Whether it is not known what the rollout is.
+        var isUnreadable: Bool { document.frozen?.author == Freeze.nobody }
+
         public init(
             document: RolloutDocument = RolloutDocument(), digest: String? = nil, wish: Wish? = nil,
             problem: String? = nil, canary: Publication? = nil
@@ -138,6 +141,8 @@ public struct Leader: Sendable {
 
     let seed: UInt64
     var desired: Wish?
+    /// What `previous` was made of, as far as this host knows: `desired` may be ahead of it.
+    var made: DesiredState?
     /// Of the desired document in the store.
     var desiredDigest: String?
     /// A document that has not yet made a generation: takes the place of `desired` when it does.
@@ -271,6 +276,7 @@ extension Leader {
         if desired == nil, proposed == nil, let previous {
             desired = Wish(state: DesiredState(asOf: previous.generation, overrides: overrides))
         }
+        made = desired?.state
     }
 
     private mutating func end() {
@@ -290,6 +296,7 @@ extension Leader {
         pools.note(publication.generation, at: now.uptime)
         attempts = []
         previous = publication
+        made = desired?.state
         stored = publication.mark
         ownDigests[publication.mark.number] = publication.digest
         backOff.succeeded()

@@ -193,7 +193,7 @@ extension Reconciler {
         rolloutReads.told = reading
         post.yield(.leader(.rollout(view)))
         post.yield(.host(.rollout(rollout)))
-        if view.trouble == nil, view.document.frozen?.author != Freeze.nobody { note(.rollout, nil) }
+        if view.trouble == nil, !view.isUnreadable { note(.rollout, nil) }
     }
 
     /// A read that fails is tried again; what it answers may be a reason to end the rollout.
@@ -276,7 +276,8 @@ extension Reconciler {
         while !Task.isCancelled {
             do {
                 try await clock.sleep(until: clock.now.uptime + BlobSweep.interval)
-                guard leader.history != nil else { continue }
+                // What a rollout names that cannot be read is not known.
+                guard leader.history != nil, !leader.rollout.isUnreadable else { continue }
                 let (current, canary) = (leader.previous, leader.canaryLine)
                 guard try await ports.store.state().current?.mark == current?.mark else { continue }
                 let over = sweep.unnamed(of: try await documents.blobs(), named: leader.named, at: clock.now.uptime)

@@ -103,7 +103,9 @@ actor KernelApplier: Applier {
         guard lastProgram != nil else { return [:] }
         let kernel = try KernelState.open(bpfRoot: host.datapath.bpfRoot)
         let counts = [kernel.counts(of: nil)] + services.map { kernel.counts(of: $0) }
-        var drops: [String: UInt64] = [:]
+        // Also those that there are none of: who judges from what was before must be able to tell it from not known.
+        let reasons = Reason.all.filter { $0.outcome == .dropped }
+        var drops = Dictionary(uniqueKeysWithValues: reasons.map { ($0.name, UInt64(0)) })
         for count in counts {
             for (reason, count) in count where reason.outcome == .dropped {
                 drops[reason.name, default: 0] += count.packets

@@ -17,7 +17,7 @@ func sound() -> Facts {
         Facts.Pins(
             root: "/sys/fs/bpf/sluice", isMounted: true, program: program,
             links: [Facts.Pins.Link(path: "links/eth0", interface: "eth0", index: 2, programID: 7)],
-            maps: ["control_v2", "vips_v2"]))
+            maps: ["control_v3", "vips_v3"]))
     let mark = Facts.GenerationMark(epoch: 3, number: 17)
     facts.daemon = .runs(Facts.Daemon.Status(version: "1.0", processID: 4711, applied: mark))
     facts.accepted = mark

@@ -92,6 +92,19 @@ struct CanaryTests {
         #expect(fleet.store.rollout?.reason == "host one drops more: no backend")
     }
 
+    @Test func `drops where there were none before roll it back`() {
+        let fleet = ModelFleet("one", "two", "three")
+        fleet.apply("a, b")
+        fleet["one"].drops["no backend"] = 0
+        fleet.run(.seconds(30))
+        fleet.canary("a, b, c", on: "one", within: 200)
+        for _ in 0..<60 {
+            fleet.run(.seconds(1))
+            fleet["one"].drops["no backend", default: 0] += 500
+        }
+        #expect(fleet.store.rollout?.reason == "host one drops more: no backend")
+    }
+
     @Test func `a leader that is killed in the middle is followed by one that goes on from what was left`() throws {
         let fleet = canary(within: 60)
         let leader = try #require(fleet.leader)

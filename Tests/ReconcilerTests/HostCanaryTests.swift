@@ -11,10 +11,11 @@ struct HostCanaryTests {
 
     /// A canary of this generation on host `one`.
     private func rollout(
-        _ canary: Publication?, remaining: Int64 = 60, state: Rollout.State = .canary, outcome: Mark? = nil
+        _ canary: Publication?, remaining: Int64 = 60, state: Rollout.State = .canary, outcome: Mark? = nil,
+        from: String? = nil
     ) -> HostRollout {
         let rollout = Rollout(
-            id: "r1", state: state, hosts: ["one"], from: nil, to: "to", canary: canary?.mark, author: "eve", at: 1000,
+            id: "r1", state: state, hosts: ["one"], from: from, to: "to", canary: canary?.mark, author: "eve", at: 1000,
             remaining: remaining, outcome: outcome)
         return HostRollout(rollout, on: "one", canary: canary, identity: identity)
     }
@@ -42,6 +43,18 @@ struct HostCanaryTests {
         for second in [30.0, 60, 80] { _ = host.handle(.rollout(rollout(canary)), at: at(second)) }
         #expect(host.deadline == .seconds(90))
         #expect(text(host.handle(.tick, at: at(90))).contains("recall 1.1 below 1.2"))
+    }
+
+    @Test func `a host that had lost what the fleet has stays on the canary when its time is over`() throws {
+        let canary = try publication("a, b, c", number: 2)
+        var host = Host(inFleet: true)
+        _ = host.handle(.nextHops(hops(for: canary)), at: at(0))
+        _ = host.handle(.rollout(rollout(canary, from: "before")), at: at(0))
+        _ = host.handle(.persisted(canary.mark), at: at(0))
+        _ = host.handle(.applied(AppliedReport()), at: at(0))
+        #expect(host.current?.mark == canary.mark)
+        #expect(!text(host.handle(.tick, at: at(200))).contains("recall"))
+        #expect(host.current?.mark == canary.mark)
     }
 
     @Test func `a leader that counts on puts it off`() throws {

@@ -47,7 +47,7 @@ extension Edge {
         var counts: [UInt64] = []
         for cpu in 0..<ProcessInfo.processInfo.activeProcessorCount {
             let index = (cpu * 513 + service) * 64 + reason
-            counts.append(try await element(index, of: "service_count_v2", as: Counter.self).packets)
+            counts.append(try await element(index, of: "service_count_v3", as: Counter.self).packets)
         }
         return counts
     }
@@ -58,12 +58,12 @@ extension Edge {
         let linesPerGranule = 64
         for granule in 0..<16 {
             let line = granule * linesPerGranule
-            var slots = try await element(line, of: "slots_v2", as: Line.self).slots
+            var slots = try await element(line, of: "slots_v3", as: Line.self).slots
             guard slots[0] != 0 else { continue }
             slots[0] = 0x7ffe
             let value = slots.flatMap { bytes($0) }
             try await Command.run(
-                ["bpftool", "map", "update", "pinned", "\(pins)/maps/slots_v2", "key"] + bytes(UInt32(line))
+                ["bpftool", "map", "update", "pinned", "\(pins)/maps/slots_v3", "key"] + bytes(UInt32(line))
                     + ["value"] + value)
             return
         }

@@ -54,7 +54,7 @@ struct FleetStoreInputTests {
                 let good = try await site.etcd(["get", "--print-value-only", "sluice/sluice/\(key)"])
                 try await site.etcd(["put", "sluice/sluice/\(key)", text])
                 try await site.awaitProblem {
-                    $0.contains(key == "desired" ? "the desired document: " : "read generation ")
+                    $0.contains(key == "desired" ? "the desired document: " : "read what is published ")
                 }
                 #expect(try await edge.backends()["web1"]?.slots ?? 0 > 0)
                 try await site.etcd(["put", "sluice/sluice/\(key)", String(good.dropLast())])

@@ -90,7 +90,7 @@ extension Edge {
             import ctypes, mmap, platform, struct
             used = (\(now) - \(age) >> 3) & 0xffff
             line = struct.pack("=8Q", *(0xf0000000 + way | \(id) << 32 | 1 << 47 | used << 48 for way in range(8)))
-            path = ctypes.create_string_buffer(b"\(pins)/maps/records_v2")
+            path = ctypes.create_string_buffer(b"\(pins)/maps/records_v3")
             request = struct.pack("=QII", ctypes.addressof(path), 0, 0)
             number = {"x86_64": 321, "aarch64": 280}[platform.machine()]
             map = ctypes.CDLL(None, use_errno=True).syscall(number, 7, request, len(request))

@@ -35,7 +35,9 @@ final class RedisSentinel {
                     return RedisEnd(host: host, port: port)
                 }
                 trouble = "\(sentinel) knows no master '\(name)'"
-            } catch StoreError.unreachable(_, _, let cause), StoreError.unknown(_, _, let cause) {
+            } catch StoreError.unreachable(_, _, let cause), StoreError.unknown(_, _, let cause),
+                StoreError.refused(_, _, let cause), StoreError.denied(_, _, let cause)
+            {
                 trouble = "\(sentinel): \(cause)"
             }
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Admin
+import Model
 
 /// What became of a change that a person asked the fleet for, as far as it could be seen within a few seconds.
 struct Aftermath: Encodable {
@@ -12,6 +13,8 @@ struct Aftermath: Encodable {
     var frozen: String?
     /// What the leader holds back of it, a sentence each.
     var held: [String] = []
+    /// What else the leader says since, a sentence each: the catalog's first answer is awaited, discovery is in trouble.
+    var waiting: [String] = []
 
     /// - Parameters:
     ///   - before: what the leader held back before.
@@ -19,7 +22,9 @@ struct Aftermath: Encodable {
     init(_ fleet: FleetAnswer, before: Set<String>, generations: GenerationsAnswer?, version: UInt64?) {
         leader = fleet.leader
         frozen = fleet.frozen
-        held = fleet.held.filter { !before.contains($0) }
+        let new = fleet.held.filter { !before.contains($0) }
+        held = new.filter(HeldBack.isOne)
+        waiting = new.filter { !HeldBack.isOne($0) }
         let current = generations?.generations.first { $0.current }
         if let version, let current, let epoch = current.epoch, current.version ?? 0 >= version {
             generation = "\(epoch).\(current.number)"
@@ -61,7 +66,7 @@ extension Aftermath {
         return ["no new generation yet: perhaps all that it says is in force already; see  sluicectl host list"]
     }
 
-    private var isQuiet: Bool { leader != nil && frozen == nil && held.isEmpty }
+    private var isQuiet: Bool { leader != nil && frozen == nil && held.isEmpty && waiting.isEmpty }
 
     /// What stands in its way, with the code to end with; nil where nothing does.
     var obstacle: Failure? {
@@ -74,10 +79,17 @@ extension Aftermath {
                 .notLeader, "it is in the store, but nobody leads: it is published as soon as a host does",
                 remedy: "who could, and what is in the way:  sluicectl host list;  sluicectl doctor")
         }
-        guard !held.isEmpty else { return nil }
+        guard !held.isEmpty else { return doubt }
         return Failure(
             .heldByBrake, "the leader holds back: " + held.joined(separator: "\n  "),
             remedy: "see what it would take away:  sluicectl service list;  the limits are the service's 'brake'")
+    }
+
+    private var doubt: Failure? {
+        guard generation == nil, !waiting.isEmpty else { return nil }
+        return Failure(
+            .success, "it is in the store, and not in force yet: " + waiting.joined(separator: "\n  "),
+            remedy: "see what is in the way:  sluicectl doctor")
     }
 
     /// Tells what stands in the way, and ends the command with its code where it has one.

@@ -2,6 +2,7 @@
 
 import Admin
 import ArgumentParser
+import Diagnosis
 import Foundation
 
 /// `sluicectl host list|forget`.
@@ -84,7 +85,9 @@ struct HostCommand: ParsableCommand {
                 lines.append("unconfirmed on \(hosts)\(end).  sluicectl confirm  or  sluicectl rollback")
             }
             lines += Self.end(of: fleet.rollout)
-            if let frozen = fleet.frozen { lines.append("FROZEN: \(frozen).  Go on: sluicectl thaw") }
+            if let frozen = fleet.frozen {
+                lines.append("FROZEN: \(frozen).  Go on: \(FrozenFleet.remedy(frozen))")
+            }
             if fleet.hosts.contains(where: { $0.live == nil && !$0.leads }) {
                 lines.append("?: not known yet whether it lives; ask again in half a minute")
             }
