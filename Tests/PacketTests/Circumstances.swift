@@ -9,10 +9,13 @@ import Model
 
 /// What a test brings the maps to, where no generation and no packet does it in a test's time.
 extension Stage {
-    /// Spends this second's answers of our own on every CPU. Waits for the start of a second, so that it does not end meanwhile.
+    /// Spends this second's answers of our own on every CPU. Waits for the middle of a second: it does not end meanwhile,
+    /// and the programs, who keep the second that they read for some ticks, have read this one.
     func spendAnswers() {
         var now = timespec()
-        repeat { clock_gettime(CLOCK_MONOTONIC_COARSE, &now) } while now.tv_nsec > 700_000_000
+        repeat {
+            clock_gettime(CLOCK_MONOTONIC_COARSE, &now)
+        } while !(400_000_000...700_000_000).contains(now.tv_nsec)
         for cpu in 0..<states.count {
             states[cpu].icmp_second = UInt64(now.tv_sec)
             states[cpu].icmp_spent = UInt32(ICMP_RATE_PER_SECOND)
