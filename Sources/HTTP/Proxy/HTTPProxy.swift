@@ -259,8 +259,7 @@ public final class HTTPProxy {
 
     /// Listening sockets are closed; connections are told to go away and end when their requests have.
     public func drain() {
-        for number in 0..<listenerCount { (listeners + number).deinitialize(count: 1) }
-        listenerCount = 0
+        closeListeners()
         state.pointee.isDraining = true
         for place in 0..<state.pointee.limits.connections {
             if let connection = connections[place], connection.pointee.isOpen { leave(connection) }
@@ -269,8 +268,7 @@ public final class HTTPProxy {
 
     /// Closes whatever is open. The loop goes on without it.
     public func stop() {
-        for number in 0..<listenerCount { (listeners + number).deinitialize(count: 1) }
-        listenerCount = 0
+        closeListeners()
         for place in 0..<state.pointee.limits.connections {
             if let connection = connections[place], connection.pointee.isOpen { drop(connection) }
         }
@@ -278,6 +276,15 @@ public final class HTTPProxy {
         if let sink { loop.remove(sink) }
         if let acceptSink { loop.remove(acceptSink) }
         if let ticker { loop.remove(ticker) }
+    }
+
+    private func closeListeners() {
+        for number in 0..<listenerCount {
+            // Another process may have the same socket: the close alone would not end its events.
+            loop.unwatch(listeners[number].rawValue)
+            (listeners + number).deinitialize(count: 1)
+        }
+        listenerCount = 0
     }
 
     deinit {

@@ -32,7 +32,8 @@ struct ProxyState: ~Copyable {
         self.limits = limits
         var settings = ConnectionSettings()
         settings.maxConcurrentStreams = UInt32(limits.streams)
-        settings.extendedConnect = true
+        // Not before what comes by it (RFC 8441) is bridged to HTTP/1.1 backends.
+        settings.extendedConnect = false
         self.settings = settings
         upstreamSettings = ConnectionSettings()
         blocks = BufferPool(size: 73_728 + Block.headerBytes, limit: limits.buffers, slab: 4)
