@@ -24,26 +24,27 @@ public struct ServicesDocument: Hashable, Sendable {
     public static func parse(text: String, file: String) throws(Problems) -> ServicesDocument {
         let report = Report(file: file)
         let composition = try Composition(FileText.checked(text, file: file), file: file)
-        let entries = ServicesReader.entries(Reader(composition, report: report))
+        let desired = ServicesReader.desired(Reader(composition, report: report))
         try report.finish()
-        return ServicesDocument(desired: DesiredState(entries: entries), warnings: report.warnings)
+        return ServicesDocument(desired: desired, warnings: report.warnings)
     }
 }
 
-/// From `services.yaml` to the entries of a desired state.
+/// From `services.yaml` to a desired state.
 enum ServicesReader {
-    static func entries(_ reader: Reader) -> [DesiredState.Entry] {
+    static func desired(_ reader: Reader) -> DesiredState {
         let keys = ["defaults", "services", "listeners", "routes"]
-        guard let fields = Fields(reader, of: "the services' document", keys: keys) else { return [] }
-        fields.refuse(["listeners", "routes"])
+        guard let fields = Fields(reader, of: "the services' document", keys: keys) else { return DesiredState() }
         let defaults = ServiceDefaults(fields["defaults"])
-        guard let services = fields.required("services") else { return [] }
         var together = ServicesTogether(report: reader.report)
-        let entries = services.elements(of: "services").compactMap { element -> DesiredState.Entry? in
+        let entries = fields.required("services")?.elements(of: "services").compactMap {
+            element -> DesiredState.Entry? in
             guard let declared = ServiceReader(element, defaults)?.declared() else { return nil }
             together.add(declared)
             return declared.entry
         }
-        return entries
+        let listeners = ListenerReader.listeners(fields["listeners"], beside: together)
+        let routes = RouteReader.routes(fields["routes"], listeners: listeners.names, beside: together)
+        return DesiredState(entries: entries ?? [], routing: Routing(listeners: listeners.read, routes: routes))
     }
 }

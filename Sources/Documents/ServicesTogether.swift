@@ -23,6 +23,8 @@ struct ServicesTogether {
     private var prefixes = Limit(Int(ACCESS_ENTRIES_MAX), "prefixes to allow or deny")
     private var lines: [String: Int] = [:]
     private var names: [VIP: String] = [:]
+    /// By name; of the first where there are two.
+    private(set) var vips: [String: VIP] = [:]
     private let report: Report
 
     init(report: Report) { self.report = report }
@@ -39,11 +41,20 @@ struct ServicesTogether {
             lines[name] = service.place.line
         }
         guard let vip = service.vip else { return }
+        if vips[name] == nil { vips[name] = vip }
         if let other = names[vip] {
             report.add("services '\(other)' and '\(name)' share the VIP \(vip)", at: service.place)
         } else {
             names[vip] = name
         }
+    }
+
+    /// Names of all that were declared, right or wrong.
+    var declared: [String] { lines.keys.sorted() }
+
+    /// The service that has an address already.
+    func owner(of bind: VIP) -> String? {
+        vips.filter { VirtualService(name: $0.key, vip: $0.value).takes(bind) }.keys.min()
     }
 
     /// So many of something fit; the first that does not is named.

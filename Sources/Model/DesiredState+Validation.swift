@@ -18,7 +18,7 @@ extension DesiredState {
             }
             problems += entry.problems.map { .init($0.code, subject + $0.subject, $0.message) }
         }
-        return problems + limits
+        return problems + routing.problems(beside: entries.map(\.service)) + limits
     }
 
     private var limits: [ValidationError.Problem] {

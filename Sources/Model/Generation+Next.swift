@@ -25,7 +25,7 @@ extension Generation {
     ///     and one place, what is not has none that the other uses, and the number is above those of both.
     ///   - routes: of each service, where every host reads them.
     ///   - absorbing: hosts of the other line come over to this one: backends of the other alone drain here.
-    /// - Returns: nil when services and seed are as they were.
+    /// - Returns: nil when services, seed and routing are as they were.
     /// - Throws: everything that is wrong with `desired`, or does not fit beside `previous`.
     public static func next(
         desired: DesiredState, overrides: [Override] = [], previous: Generation?, settledServices: Set<String> = [],
@@ -42,7 +42,7 @@ extension Generation {
 
     /// The generation that follows, where no service stands in the way of the others.
     public struct Step: Hashable, Sendable {
-        /// Nil when services and seed are as they were.
+        /// Nil when services, seed and routing are as they were.
         public let generation: Generation?
         /// Services that would have no active backend left, and keep what they have.
         public let held: [Emptied]
@@ -79,18 +79,20 @@ extension Generation {
             services.append(service)
         }
         problems += placement.problems
+        // Of what was held back the old policy stands.
+        problems += desired.routing.problems(beside: services.map(\.service))
         let number = max(previous?.number ?? 0, other?.number ?? 0) + 1
         if max(epoch, number) > UInt64(CanonicalValue.integers.upperBound) {
             problems.append(.init(.limit, "", "epoch \(epoch), number \(number): 2^53 - 1 is the last"))
         }
         if let error = ValidationError(problems) { throw error }
 
-        if let previous, previous.services == services, previous.seed == seed {
+        if let previous, previous.services == services, previous.seed == seed, previous.routing == desired.routing {
             return Step(generation: nil, held: held)
         }
         let generation = Generation(
             epoch: epoch, number: number, predecessor: predecessor, seed: seed,
-            nextBackendID: placement.nextBackendID, services: services)
+            nextBackendID: placement.nextBackendID, services: services, routing: desired.routing)
         return Step(generation: generation, held: held)
     }
 

@@ -66,11 +66,13 @@ public struct PlacedService: Hashable, Sendable {
 /// What every host applies: numbered, fenced, immutable.
 public struct Generation: Hashable, Sendable {
     /// The highest format that this version reads. What needs no newer one is written in an older, so that hosts of an
-    /// older version go on reading it: 1 is all but what follows, 2 has routes, 3 has services of `forward: sockets`.
-    public static let schema = 3
+    /// older version go on reading it: 1 is all but what follows, 2 has routes of the catalog, 3 has services of
+    /// `forward: sockets`, 4 has listeners and their routes.
+    public static let schema = 4
 
     /// The format that its content needs.
     public var schema: Int {
+        if !routing.isEmpty { return 4 }
         if services.contains(where: { $0.service.forwarding == .sockets }) { return 3 }
         return services.contains { !$0.routes.isEmpty } ? 2 : 1
     }
@@ -87,10 +89,11 @@ public struct Generation: Hashable, Sendable {
     public var nextBackendID: UInt16
     /// Sorted by name.
     public var services: [PlacedService]
+    public var routing: Routing
 
     public init(
         epoch: UInt64, number: UInt64, predecessor: String? = nil, seed: UInt64, nextBackendID: UInt16 = 1,
-        services: [PlacedService] = []
+        services: [PlacedService] = [], routing: Routing = Routing()
     ) {
         self.epoch = epoch
         self.number = number
@@ -98,6 +101,7 @@ public struct Generation: Hashable, Sendable {
         self.seed = seed
         self.nextBackendID = nextBackendID
         self.services = services
+        self.routing = routing
     }
 }
 

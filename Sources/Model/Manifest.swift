@@ -24,6 +24,7 @@ extension Generation {
         public let nextBackendID: UInt16
         /// Sorted by name.
         public let services: [Entry]
+        public let routing: Routing
     }
 
     /// The canonical bytes of its manifest.
@@ -39,7 +40,8 @@ extension Generation {
         Manifest(
             schema: schema, epoch: epoch, number: number, predecessor: predecessor, seed: seed,
             nextBackendID: nextBackendID,
-            services: services.map { .init(name: $0.service.name, digest: digests[$0.service.name] ?? "") })
+            services: services.map { .init(name: $0.service.name, digest: digests[$0.service.name] ?? "") },
+            routing: routing)
     }
 
     /// Puts manifest and blobs together again.
@@ -57,8 +59,11 @@ extension Generation {
         }
         self.init(
             epoch: manifest.epoch, number: manifest.number, predecessor: manifest.predecessor, seed: manifest.seed,
-            nextBackendID: manifest.nextBackendID, services: services)
+            nextBackendID: manifest.nextBackendID, services: services, routing: manifest.routing)
         if let fault = placesFault { throw fault }
+        if let problem = routing.problems(beside: services.map(\.service)).first {
+            throw CanonicalError(.path("http"), problem.description)
+        }
     }
 
     /// What two services may not share.
@@ -83,6 +88,7 @@ extension Generation {
 extension Generation.Manifest {
     private static let keys: Set<String> = [
         "schema", "flow-hash", "table-hash", "epoch", "number", "predecessor", "seed", "next-backend-id", "services",
+        "http",
     ]
 
     /// Canonical: equal manifests have equal bytes on every host. The seed is in it, so it is for the fleet's eyes
@@ -96,6 +102,7 @@ extension Generation.Manifest {
             "services": .array(services.map { .object(["name": .string($0.name), "digest": .string($0.digest)]) }),
         ]
         if let predecessor { members["predecessor"] = .string(predecessor) }
+        if !routing.isEmpty { members["http"] = routing.canonical }
         return CanonicalValue.object(members).bytes
     }
 
@@ -125,6 +132,8 @@ extension Generation.Manifest {
             let fields = try reader.object(["name", "digest"])
             return Entry(name: try fields["name"].string(), digest: try fields["digest"].digest())
         }
+        routing = try fields.optional("http").map { reader throws(CanonicalError) in try Routing(reader) } ?? Routing()
+        guard routing.isEmpty == (schema < 4) else { throw reader.fault("'http' belongs to schema 4, and to each") }
         for (index, (one, other)) in zip(services, services.dropFirst()).enumerated()
         where !NameHash.precedes(one.name, other.name) {
             throw CanonicalError(.path("services[\(index + 1)]"), "out of order or there twice")

@@ -75,7 +75,8 @@ extension DesiredState {
         window: (pools: PoolWindow, uptime: Duration)? = nil, now: Int64
     ) -> ResolvedState {
         var resolution = ResolvedState(
-            desired: DesiredState(), overrides: overrides, held: [], unread: [], problems: [], routes: [:])
+            desired: DesiredState(routing: routing), overrides: overrides, held: [], unread: [], problems: [],
+            routes: [:])
         for entry in entries {
             guard let query = entry.query else {
                 resolution.desired.entries.append(entry)

@@ -136,8 +136,12 @@ public struct DesiredState: Hashable, Sendable {
     }
 
     public var entries: [Entry]
+    public var routing: Routing
 
-    public init(entries: [Entry] = []) { self.entries = entries }
+    public init(entries: [Entry] = [], routing: Routing = Routing()) {
+        self.entries = entries
+        self.routing = routing
+    }
 }
 
 /// A person's exception: this backend drains whatever else is said of it.

@@ -110,16 +110,17 @@ extension Leader {
     }
 
     /// What a living host could not read is not published: it would serve the old content for ever.
-    private func unreadable(_ next: Generation, at now: Moment) -> ValidationError? {
+    func unreadable(_ next: Generation, at now: Moment) -> ValidationError? {
         guard next.schema > 2, let lowest = register.lowestSchema(at: now.uptime), lowest < Int64(next.schema) else {
             return nil
         }
+        let need = "generations of schema \(next.schema), and a host of the fleet reads \(lowest): upgrade it first"
+        guard next.routing.isEmpty else {
+            return ValidationError([.init(.value, "listeners and routes", "they need \(need)")])
+        }
         let names = next.services.filter { $0.service.forwarding == .sockets }.map(\.service.name)
         return ValidationError([
-            .init(
-                .value, "services \(names.joined(separator: ", "))",
-                "forward sockets needs generations of schema \(next.schema), and a host of the fleet reads \(lowest): "
-                    + "upgrade it first")
+            .init(.value, "services \(names.joined(separator: ", "))", "forward sockets needs \(need)")
         ])
     }
 

@@ -85,6 +85,7 @@ extension Leader {
             beside: canaryLine == nil ? nil : previous?.generation, routes: routes(of: resolution, at: now)
         ).generation
         if next != nil || canaryLine != nil { return next }
+        if let next, let refusal = unreadable(next, at: now) { throw refusal }
         // It changes nothing: a generation all the same, so that its hosts can say that they run it.
         return previous.map { again($0, in: epoch) }
     }

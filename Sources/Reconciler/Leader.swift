@@ -364,6 +364,6 @@ extension DesiredState {
                         && exceptions.contains(BackendName(service: placed.service.name, backend: one.backend.name))
                 }
                 return Entry(service: placed.service, backends: (active + drained).map(\.backend))
-            })
+            }, routing: generation.routing)
     }
 }

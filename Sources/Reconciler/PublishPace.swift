@@ -56,7 +56,7 @@ extension Generation {
         }
         if takesAway { return .removal }
         let isSame =
-            services.count == previous.services.count
+            services.count == previous.services.count && routing == previous.routing
             && previous.services.allSatisfy { old in
                 guard let new = services[old.id] else { return false }
                 return new.service == old.service && new.members == old.members && new.routes == old.routes

@@ -72,9 +72,9 @@ import Testing
             "servces: []\n",
             "s.yaml:1:1: unknown key 'servces' in the services' document; did you mean 'services'?"),
         Bad(
-            "services: []\nlisteners: []\nroutes: []\n",
-            "s.yaml:2:12: listeners: not yet supported",
-            "s.yaml:3:9: routes: not yet supported"),
+            "services: []\nlisteners: 1\nroutes: {}\n",
+            "s.yaml:2:12: listeners: expected a list of listeners, found 1",
+            "s.yaml:3:9: routes: expected a list of routes, found a mapping"),
         Bad(
             "services: { web: 1 }\n",
             "s.yaml:1:11: services: expected a list of services, found a mapping"),

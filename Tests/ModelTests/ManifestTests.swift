@@ -93,7 +93,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("\"schema\":1", "\"schema\":4,\"more\":1", "schema: this version knows schema 1 to 3"),
+        ("\"schema\":1", "\"schema\":5,\"more\":1", "schema: this version knows schema 1 to 4"),
         ("\"flow-hash\":3,", "", "flow-hash: this version knows flow-hash 3 alone"),
         ("\"table-hash\":1", "\"table-hash\":3", "table-hash: this version knows table-hash 1 alone"),
         ("\"epoch\":1", "\"epoch\":-1", "epoch: -1 is not within"), ("00ab\"", "00AB\"", "seed: expected sixteen"),

@@ -291,6 +291,19 @@ struct FleetTests {
         #expect(fleet.store.current?.generation.schema == 3)
     }
 
+    @Test func `listeners are not published while a living host reads less`() throws {
+        let fleet = ModelFleet("one", "two")
+        fleet["two"].generations = 3
+        fleet.apply("s | web")
+        fleet.run(.seconds(10))
+        fleet.apply("listener: s | web")
+        fleet.run(.seconds(10))
+        #expect(fleet.store.current?.generation.schema == 1)
+        fleet["two"].kill()
+        fleet.run(.seconds(60))
+        #expect(fleet.store.current?.generation.schema == 4)
+    }
+
     @Test func `the leader publishes what the oldest live host reads`() {
         let fleet = ModelFleet("one", "two", "three")
         fleet["three"].generations = 1

@@ -167,10 +167,10 @@ struct LocalStoreTests {
 
     @Test func `a manifest of a newer version is not touched`() async throws {
         let (_, _) = try await filled()
-        try Shell.run(#"sed -i 's/"schema":1/"schema":4,"new":true/' \#(path)/current.json"#)
+        try Shell.run(#"sed -i 's/"schema":1/"schema":5,"new":true/' \#(path)/current.json"#)
         let store = try LocalStore(directory: path)
         let error = await failure { _ = try await store.current() }
-        #expect(error.contains("written by a newer version of sluiced (schema 4, this one knows 3)"))
+        #expect(error.contains("written by a newer version of sluiced (schema 5, this one knows 4)"))
         #expect(error.hasSuffix("install that version again"))
     }
 

@@ -358,13 +358,18 @@ final class ModelHost {
 }
 
 /// `web`, with the backends before the bar of its own, and with one behind it from the catalog: `a, b | web`. With
-/// `sockets:` in front its packets go through those.
+/// `sockets:` in front its packets go through those, with
+/// `listener:` there is one of HTTP beside it.
 func fleetDocument(_ text: String) throws -> DesiredState {
     let isRelayed = text.hasPrefix("sockets: ")
-    let parts = text.dropFirst(isRelayed ? 9 : 0).split(separator: "|", omittingEmptySubsequences: false)
+    let isHTTP = text.hasPrefix("listener: ")
+    let parts = text.dropFirst(isRelayed ? 9 : isHTTP ? 10 : 0).split(separator: "|", omittingEmptySubsequences: false)
     let own = parts[0].trimmed
     var state = try document(own.isEmpty ? "x" : own, drain: .seconds(20), flowIdle: .seconds(8))
     if own.isEmpty { state.entries[0].backends = [] }
+    if isHTTP, let bind = VIP("10.255.0.1:80/tcp") {
+        state.routing = Routing(listeners: [Listener(name: "l", bind: bind)])
+    }
     if isRelayed { state.entries[0].service.forwarding = .sockets }
     if parts.count > 1 { state.entries[0].query = CatalogQuery(service: parts[1].trimmed) }
     return state

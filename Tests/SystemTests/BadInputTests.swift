@@ -40,7 +40,8 @@ struct BadInputTests {
         Row(name: "cut in the middle", text: String(good.prefix(good.count / 2)), line: "services.yaml:"),
         Row(name: "cut at once", text: "", line: "the document is empty"),
         Row(
-            name: "a feature that is not built", text: good + "routes: []\n", line: "routes: not yet supported"),
+            name: "a route to an unknown service", text: good + "routes: [ { service: wbe } ]\n",
+            line: "there is no service 'wbe'; did you mean 'web'?"),
         Row(
             name: "more services than the maps hold", text: many(services: 513, backends: 1, tableSize: 4_099),
             line: "more than 512 services, which the maps hold"),

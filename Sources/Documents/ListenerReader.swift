@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Model
+
+/// One entry of `listeners`.
+struct ListenerReader {
+    private static let keys = ["name", "address", "port", "protocol"]
+
+    /// All that could be read, and the names of all that are there.
+    static func listeners(_ reader: Reader?, beside services: ServicesTogether) -> (read: [Listener], names: [String]) {
+        guard let reader else { return ([], []) }
+        var lines: [String: Int] = [:]
+        var binds: [VIP: String] = [:]
+        var read: [Listener] = []
+        let elements = reader.elements(of: "listeners")
+        if elements.count > Routing.listenersMax { reader.problem("there may be \(Routing.listenersMax)") }
+        for element in elements {
+            guard let fields = Fields(element, of: "a listener", keys: keys) else { continue }
+            let name = fields.required("name")?.word(lengthMax: 63, NameRule.service)
+            let bind = bind(fields)
+            let speech = fields["protocol"].map { $0.choice(Listener.Speech.self) } ?? .http
+            if let name, let line = lines[name] {
+                fields.problem("a second listener '\(name)'; the first is in line \(line)")
+            } else if let name {
+                lines[name] = fields.place.line
+            }
+            guard let name, let bind, let speech else { continue }
+            if let owner = services.owner(of: bind) { fields.problem("\(bind) belongs to service '\(owner)'") }
+            if let other = binds.updateValue(name, forKey: bind), other != name {
+                fields.problem("listeners '\(other)' and '\(name)' share \(bind)")
+            }
+            read.append(Listener(name: name, bind: bind, speech: speech))
+        }
+        return (read, lines.keys.sorted())
+    }
+
+    private static func bind(_ fields: Fields) -> VIP? {
+        let address = fields.required("address")?.hostAddress()
+        let port = fields.required("port")?.port()
+        guard let address, let port else { return nil }
+        return VIP(address: address, port: port, transport: .tcp)
+    }
+}

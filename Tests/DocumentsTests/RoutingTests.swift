@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Documents
+import Model
+import Testing
+
+/// A document of the services web (10.9.9.9:80) and dns (UDP), one listener from line 5 on, and these routes.
+private func document(_ routes: String..., listeners: String...) -> String {
+    let backends = "backends: { static: [ { address: 10.0.0.1 } ] }"
+    let lines =
+        [
+            "services:", "  - { name: web, vip: \(tcpVIP), \(backends) }",
+            "  - { name: dns, vip: \(udpVIP), \(backends) }", "listeners:",
+            "  - { name: front, address: 10.9.9.8, port: 80 }",
+        ] + listeners.map { "  - \($0)" } + ["routes:"] + routes.map { "  - \($0)" }
+    return lines.joined(separator: "\n") + "\n"
+}
+
+@Suite struct `Listeners and routes` {
+    @Test func `say which requests go where`() throws {
+        let text = document(
+            "{ match: { host: API.example.org, path: /v1/, method: GET, headers: [ { name: X-A, value: '1' } ] }, "
+                + "listener: front, service: web, upstream: http2, timeout: 15s, retries: 2 }",
+            "{ match: { exact-path: /login }, services: [ { name: web, weight: 3 } ] }", "{ service: web }")
+        let routing = try ServicesDocument.parse(text: text, file: "s.yaml").desired.routing
+        #expect(routing.listeners == [Listener(name: "front", bind: try #require(VIP("10.9.9.8:80/tcp")))])
+        let match = Route.Match(
+            host: "api.example.org", path: "/v1/", method: "GET", headers: [.init(name: "x-a", value: "1")])
+        let web = [Route.Target(service: "web")]
+        #expect(
+            routing.routes == [
+                Route(
+                    listener: "front", match: match, targets: web, upstream: .http2, timeout: .seconds(15), retries: 2),
+                Route(match: .init(path: "/login", isExact: true), targets: [.init(service: "web", weight: 3)]),
+                Route(targets: web),
+            ])
+    }
+
+    @Test(arguments: [
+        Bad(
+            document("{ service: wbe }"), "s.yaml:7:16: service: there is no service 'wbe'; did you mean 'web'?"),
+        Bad(
+            document("{ service: web }", "{ match: { path: / }, service: web }"),
+            "s.yaml:8:5: route */ is the same as that in line 7"),
+        Bad(
+            document("{ match: { pth: / }, service: web }"),
+            "s.yaml:7:16: unknown key 'pth' in a match; did you mean 'path'?"),
+        Bad(
+            document("{ match: { path: /a//b, host: 'a b' }, service: web }"),
+            "s.yaml:7:22: path: path '/a//b' has two slashes together, which count as one",
+            "s.yaml:7:35: host: 'a b' is no host such as example.org or *.example.org"),
+        Bad(
+            document("{ match: { path: /a, exact-path: /b }, service: web }"),
+            "s.yaml:7:14: a match has 'path' or 'exact-path', not both"),
+        Bad(
+            document("{ listener: frnt, service: web }"),
+            "s.yaml:7:17: listener: there is no listener 'frnt'; did you mean 'front'?"),
+        Bad(
+            document("{ service: dns }"),
+            "s.yaml:7:16: service: service 'dns' is of UDP, which carries no HTTP"),
+        Bad(document("{ match: { path: / } }"), "s.yaml:7:5: a route needs 'service' or 'services', and not both"),
+        Bad(
+            document("{ service: web }", listeners: "{ name: front, address: 10.9.9.9, port: 80 }"),
+            "s.yaml:6:5: 10.9.9.9:80/tcp belongs to service 'web'",
+            "s.yaml:6:5: a second listener 'front'; the first is in line 5"),
+        Bad(
+            document("{ service: web }", listeners: "{ name: back, address: 10.9.9.8, port: 80, protocol: htp }"),
+            "s.yaml:6:58: protocol: expected http, found 'htp'; did you mean 'http'?"),
+        Bad(
+            document("{ service: web }", listeners: "{ name: back, address: 10.9.9.8, port: 80 }"),
+            "s.yaml:6:5: listeners 'front' and 'back' share 10.9.9.8:80/tcp"),
+    ])
+    func `that are wrong are refused with their place`(bad: Bad) {
+        #expect(problems(ofServices: bad.document) == bad.problems)
+    }
+}
