@@ -85,7 +85,7 @@ let package = Package(
             name: "sluiced",
             dependencies: [
                 "Model", "Storage", "EventLoop", "ConsulAPI", "Documents", "Dataplane", "NextHops", "Health",
-                "Discovery", "Coordination", "Programs", "Reconciler", "Relay", "Admin", "CLinux", "BPF",
+                "Discovery", "Coordination", "Programs", "Reconciler", "Relay", "HTTP", "Admin", "CLinux", "BPF",
                 argumentParser,
                 logging, lifecycle, unixSignals,
             ],
@@ -130,7 +130,10 @@ let package = Package(
         tests("ProxyTests", ["HTTP", "EventLoop"]),
         tests(
             "SluicedTests",
-            ["sluiced", "Admin", "Coordination", "Documents", "Model", "Programs", "Reconciler", "Storage", logging]),
+            [
+                "sluiced", "Admin", "Coordination", "Documents", "HTTP", "Model", "Programs", "Reconciler", "Storage",
+                logging,
+            ]),
         tests("CoordinationTests", ["Coordination", "ConsulAPI", "Reconciler", "Storage", nio, logging]),
     ],
     swiftLanguageModes: [.v6]

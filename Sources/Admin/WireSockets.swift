@@ -3,10 +3,11 @@
 /// `GET /v1/listeners`: what this host's sockets take, in user space.
 public struct ListenersAnswer: Codable, Hashable, Sendable {
     public struct Listener: Codable, Hashable, Sendable {
-        /// `relay`: connections and datagrams as they are.
+        /// `relay`: connections and datagrams as they are; `http`: requests by their routes.
         public var kind: String
         /// `192.0.2.10:443/tcp`.
         public var bind: String
+        /// Of `http`: those that its routes name, by commas.
         public var service: String
         /// Workers that take from it, and sockets that it has.
         public var workers: Int
@@ -21,11 +22,15 @@ public struct ListenersAnswer: Codable, Hashable, Sendable {
         public var datagramsDropped: UInt64
         /// Connections that ended or were refused, by reason.
         public var ended: [String: UInt64]
+        /// Of `http` alone.
+        public var name: String?
+        public var requests: UInt64?
 
         public init(
             kind: String, bind: String, service: String, workers: Int, sockets: Int, active: Int = 0,
             accepted: UInt64 = 0, bytesIn: UInt64 = 0, bytesOut: UInt64 = 0, connectFailures: UInt64 = 0,
-            datagramsDropped: UInt64 = 0, ended: [String: UInt64] = [:]
+            datagramsDropped: UInt64 = 0, ended: [String: UInt64] = [:],
+            name: String? = nil, requests: UInt64? = nil
         ) {
             self.kind = kind
             self.bind = bind
@@ -39,6 +44,8 @@ public struct ListenersAnswer: Codable, Hashable, Sendable {
             self.connectFailures = connectFailures
             self.datagramsDropped = datagramsDropped
             self.ended = ended
+            self.name = name
+            self.requests = requests
         }
     }
 

@@ -8,7 +8,7 @@ struct RelayMetrics {
     let workforce: Workforce
 
     func add(to text: inout MetricsText) async {
-        let rows = await workforce.listenerRows()
+        let rows = await workforce.listenerRows().filter { $0.kind == ListenerKey.Kind.relay.rawValue }
         guard !rows.isEmpty else { return }
         let counters: [(String, String, String?, (ListenersAnswer.Listener) -> UInt64)] = [
             ("sluice_relay_connections", "Connections and UDP flows taken by sockets.", nil, { $0.accepted }),

@@ -6,7 +6,7 @@ import ArgumentParser
 /// `sluicectl listener list`: the sockets that take what goes through user space.
 struct ListenerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "listener", abstract: "See the sockets of services that go through user space.",
+        commandName: "listener", abstract: "See the sockets that take what goes through user space.",
         subcommands: [List.self], defaultSubcommand: List.self)
 
     struct List: AsyncParsableCommand {
@@ -17,15 +17,17 @@ struct ListenerCommand: AsyncParsableCommand {
         func run() async throws {
             let answer = try await AdminClient(host: options).get("/v1/listeners", as: ListenersAnswer.self)
             guard options.output == .table else { return try printJSON(answer.listeners) }
-            guard !answer.listeners.isEmpty else { return Terminal.print("no service goes through sockets\n") }
+            guard !answer.listeners.isEmpty else { return Terminal.print("nothing goes through sockets\n") }
             var table = TextTable([
                 .left("BIND"), .left("KIND"), .left("SERVICE"), .right("WORKERS"), .right("ACTIVE"),
-                .right("ACCEPTED"), .right("BYTES IN"), .right("BYTES OUT"), .right("REFUSED OR FAILED"),
+                .right("ACCEPTED"), .right("REQUESTS"), .right("BYTES IN"), .right("BYTES OUT"),
+                .right("REFUSED OR FAILED"),
             ])
             for one in answer.listeners {
                 table.add(
                     one.bind, one.kind, one.service, "\(one.workers)/\(one.sockets)", "\(one.active)",
-                    "\(one.accepted)", "\(one.bytesIn)", "\(one.bytesOut)", "\(one.refused)")
+                    "\(one.accepted)", one.requests.map { "\($0)" } ?? "-", "\(one.bytesIn)", "\(one.bytesOut)",
+                    "\(one.refused)")
             }
             Terminal.print(table.text)
         }

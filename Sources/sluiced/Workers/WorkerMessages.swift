@@ -64,7 +64,17 @@ struct WorkerFigures: Codable, Hashable, Sendable {
         var ended: [String: UInt64] = [:]
     }
 
+    /// A listener of HTTP.
+    struct HTTPListener: Codable, Hashable, Sendable {
+        var key: ListenerKey
+        var accepted: UInt64 = 0
+        /// Connections, of clients and to backends.
+        var active: Int = 0
+        var requests: UInt64 = 0
+    }
+
     var services: [Service] = []
+    var http: [HTTPListener] = []
 }
 
 /// One connection, or UDP flow, that a worker relays.

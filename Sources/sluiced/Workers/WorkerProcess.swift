@@ -2,6 +2,7 @@
 
 import EventLoop
 import Glibc
+import HTTP
 import Model
 import Relay
 
@@ -19,6 +20,7 @@ final class WorkerProcess: @unchecked Sendable {
     private let loop: EventLoop
     private let control: Descriptor
     private let relay: RelayHandler
+    private let http: HTTPHandler
     private let handlers: [ListenerKey.Kind: any ListenerHandler]
     private var listeners: [Listener] = []
     private var isDraining = false
@@ -32,7 +34,8 @@ final class WorkerProcess: @unchecked Sendable {
         self.loop = loop
         self.control = control
         relay = RelayHandler(loop: loop, limits: RelayLimits(descriptors: descriptors))
-        handlers = [.relay: relay]
+        http = HTTPHandler(loop: loop, limits: ProxyLimits(descriptors: descriptors))
+        handlers = [.relay: relay, .http: http]
     }
 
     func start() {
@@ -110,7 +113,9 @@ final class WorkerProcess: @unchecked Sendable {
             let listener = listeners[number]
             try connection.send(.listener(listener.key), passing: listener.socket.descriptor.rawValue)
         case .report:
-            try connection.send(.figures, beside: WorkerFigures(relay.worker.assumeIsolated { $0.counters }))
+            var figures = WorkerFigures(relay.worker.assumeIsolated { $0.counters })
+            figures.http = http.figures
+            try connection.send(.figures, beside: figures)
         case .connections(let most):
             let list = relay.worker.assumeIsolated { $0.connections(most: most) }
             try connection.send(.figures, beside: list.map(WorkerConnection.init))

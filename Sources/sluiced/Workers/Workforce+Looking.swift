@@ -6,17 +6,37 @@ import Model
 // What people and metrics ask of the workers.
 extension Workforce {
     /// Of all workers that take connections, and of those that finish: what they counted since they began.
-    func figures() -> [WorkerFigures.Service] {
+    func figures() -> (services: [WorkerFigures.Service], http: [WorkerFigures.HTTPListener]) {
         var sums: [UInt16: WorkerFigures.Service] = [:]
+        var http: [ListenerKey: WorkerFigures.HTTPListener] = [:]
         for worker in everybody {
             guard let figures = ask(worker, { try $0.figures(.report, as: WorkerFigures.self) }) else { continue }
             for one in figures.services { sums[one.id, default: .init(id: one.id)].add(one) }
+            for one in figures.http { http[one.key, default: .init(key: one.key)].add(one) }
         }
-        return sums.values.sorted { $0.id < $1.id }
+        return (sums.values.sorted { $0.id < $1.id }, http.values.sorted { $0.key < $1.key })
     }
 
     func listenerRows() -> [ListenersAnswer.Listener] {
-        let figures = Dictionary(figures().map { ($0.id, $0) }) { $1 }
+        let counted = figures()
+        return relayRows(counted.services) + httpRows(counted.http)
+    }
+
+    private func httpRows(_ counted: [WorkerFigures.HTTPListener]) -> [ListenersAnswer.Listener] {
+        let figures = Dictionary(counted.map { ($0.key, $0) }) { $1 }
+        return routing.listeners.map { listener in
+            let key = ListenerKey(.http, listener.bind)
+            let sum = figures[key] ?? .init(key: key)
+            let services = Set(routing.routes(of: listener).flatMap(\.targets).map(\.service)).sorted()
+            return .init(
+                kind: key.kind.rawValue, bind: "\(key.vip)", service: services.joined(separator: ","),
+                workers: takers(of: key), sockets: listeners.sockets[key]?.count ?? 0, active: sum.active,
+                accepted: sum.accepted, name: listener.name, requests: sum.requests)
+        }
+    }
+
+    private func relayRows(_ counted: [WorkerFigures.Service]) -> [ListenersAnswer.Listener] {
+        let figures = Dictionary(counted.map { ($0.id, $0) }) { $1 }
         return relayed.map { placed in
             let key = ListenerKey(.relay, placed.service.vip)
             let sum = figures[placed.id.rawValue] ?? .init(id: placed.id.rawValue)
@@ -47,6 +67,14 @@ extension Workforce {
             discard(worker, because: error)
             return nil
         }
+    }
+}
+
+extension WorkerFigures.HTTPListener {
+    fileprivate mutating func add(_ other: Self) {
+        accepted += other.accepted
+        active += other.active
+        requests += other.requests
     }
 }
 

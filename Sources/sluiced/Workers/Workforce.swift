@@ -54,6 +54,9 @@ actor Workforce {
     /// The services that sockets serve.
     var relayed: [PlacedService] { generation?.services ?? [] }
 
+    /// What is served over HTTP.
+    var routing: Routing { generation?.routing ?? Routing() }
+
     /// Workers that have a socket of the listener.
     func takers(of key: ListenerKey) -> Int { handed.values.count { $0.contains(key) } }
 
@@ -67,8 +70,8 @@ actor Workforce {
     /// - Returns: what a person should know.
     func apply(_ generation: Generation, services: [PlacedService], down: Set<BackendID>) -> [String] {
         if !isAdopted { adopt() }
-        let wanted = Dictionary(services.map { (ListenerKey(.relay, $0.service.vip), $0) }) { $1 }
-        let kept = listeners.keys.subtracting(wanted.keys)
+        let wanted = Self.keys(generation.routing, services)
+        let kept = listeners.keys.subtracting(wanted)
         let names = Set(services.map(\.service.name))
         // Until the packet path has them.
         let others = (self.generation?.services ?? []).filter {
@@ -77,24 +80,24 @@ actor Workforce {
         var relayed = generation
         relayed.services = services + others
         self.generation = relayed
-        guard !relayed.services.isEmpty || !listeners.keys.isEmpty else { return [] }
-        order = WorkerOrder(relayed, services: relayed.services, down: down, workers: listeners.workers)
+        guard !wanted.isEmpty || !relayed.services.isEmpty || !listeners.keys.isEmpty else { return [] }
+        order = WorkerOrder(generation, services: relayed.services, down: down, workers: listeners.workers)
         var problems: [String] = []
-        for key in wanted.keys.sorted() where !isOpen(key) {
+        for key in wanted.sorted() where !isOpen(key) {
             do { try listeners.open(key) } catch { problems.append("no connection comes to \(key.vip): \(error)") }
         }
         fill()
         tellOrder()
-        hand(listeners.keys.intersection(wanted.keys))
+        hand(listeners.keys.intersection(wanted))
         direct(relayed)
         if workers.count == listeners.workers { dismiss() }
-        let keys = listeners.keys.intersection(wanted.keys).sorted()
+        let keys = listeners.keys.intersection(wanted).sorted()
         return problems + missing + keys.compactMap { ListenerSockets.warning(of: $0.vip) }
     }
 
     /// Ends what is no longer served by sockets.
     func finish(services: [PlacedService]) {
-        let wanted = Set(services.map { ListenerKey(.relay, $0.service.vip) })
+        let wanted = Self.keys(generation?.routing ?? Routing(), services)
         for key in listeners.keys.subtracting(wanted).sorted() {
             for (slot, worker) in workers { attempt(slot) { try worker.tell(.stopListening(key)) } }
             handed = handed.mapValues { $0.subtracting([key]) }
@@ -107,6 +110,13 @@ actor Workforce {
         workers = [:]
         handed = [:]
         (order, generation) = (nil, nil)
+    }
+
+    /// The sockets for these.
+    private static func keys(_ routing: Routing, _ services: [PlacedService]) -> Set<ListenerKey> {
+        Set(
+            services.map { ListenerKey(.relay, $0.service.vip) } + routing.listeners.map { ListenerKey(.http, $0.bind) }
+        )
     }
 
     private func isOpen(_ key: ListenerKey) -> Bool {

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EventLoop
+import HTTP
+import Model
+
+/// Requests of HTTP. Each listener has a proxy of its own, with its routes and connections.
+final class HTTPHandler: ListenerHandler {
+    private let loop: EventLoop
+    private let limits: ProxyLimits
+    private var proxies: [ListenerKey: ProxyWorker] = [:]
+    /// Of listeners that are gone: they finish what is under way.
+    private var leaving: [ProxyWorker] = []
+    private var content = HTTPContent()
+
+    init(loop: EventLoop, limits: ProxyLimits) {
+        self.loop = loop
+        self.limits = limits
+    }
+
+    func listen(on socket: consuming Descriptor, for key: ListenerKey) throws {
+        let proxy = proxies[key] ?? ProxyWorker(loop: loop, limits: limits)
+        // A closure cannot take over what has one owner; its number it can.
+        let number = socket.release()
+        let configuration = content.configuration(of: key)
+        try proxy.assumeIsolated {
+            let socket = Descriptor(adopting: number)
+            // Routes first: what waits in the socket's queue comes at once.
+            if let configuration { try $0.apply(configuration) }
+            try $0.listen(on: socket)
+        }
+        proxies[key] = proxy
+    }
+
+    func stopListening(on key: ListenerKey) {
+        guard let proxy = proxies.removeValue(forKey: key) else { return }
+        proxy.assumeIsolated { $0.drain() }
+        leaving.append(proxy)
+    }
+
+    func apply(_ generation: Generation, _ order: WorkerOrder) throws {
+        let down = Set(order.down.map(BackendID.init(rawValue:)))
+        content = HTTPContent(routing: try order.routing(), services: try order.routed(), down: down)
+        for (key, proxy) in proxies {
+            // A listener that is gone keeps its routes until its socket is taken away.
+            guard let configuration = content.configuration(of: key) else { continue }
+            try proxy.assumeIsolated { try $0.apply(configuration) }
+        }
+        leaving.removeAll { proxy in
+            guard Self.isIdle(proxy) else { return false }
+            proxy.assumeIsolated { $0.stop() }
+            return true
+        }
+    }
+
+    func drain() {
+        for proxy in proxies.values { proxy.assumeIsolated { $0.drain() } }
+    }
+
+    var isIdle: Bool { proxies.values.allSatisfy(Self.isIdle) && leaving.allSatisfy(Self.isIdle) }
+
+    var figures: [WorkerFigures.HTTPListener] {
+        proxies.sorted { $0.key < $1.key }.map { key, proxy in
+            proxy.assumeIsolated { .init(key, $0.counters, open: $0.openConnections) }
+        }
+    }
+
+    private static func isIdle(_ proxy: ProxyWorker) -> Bool { proxy.assumeIsolated { $0.openConnections == 0 } }
+}
+
+extension ProxyLimits {
+    /// Of one listener's proxy in a worker that may have so many descriptors.
+    init(descriptors: Int) {
+        self.init()
+        connections = max(64, min(connections, (descriptors - 2048) / 8))
+    }
+}
+
+extension WorkerFigures.HTTPListener {
+    fileprivate init(_ key: ListenerKey, _ counters: ProxyCounters, open: Int) {
+        self.init(key: key, accepted: counters.connections, active: open, requests: counters.requests)
+    }
+}
