@@ -71,6 +71,9 @@ struct InstallTests {
         #expect(missing == [])
         let unit = try String(contentsOfFile: "\(tree)/usr/local/lib/systemd/system/sluiced.service", encoding: .utf8)
         #expect(unit.contains("\nExecStart=/usr/local/sbin/sluiced --config /etc/sluice/sluiced.yaml\n"))
+        // A restart leaves the workers, and finds them.
+        let kept = ["KillMode=process", "OOMPolicy=continue", "RuntimeDirectoryPreserve=yes"]
+        #expect(kept.filter { !unit.contains("\n\($0)\n") } == [])
         let host = try String(contentsOfFile: "\(tree)/etc/sluice/sluiced.yaml", encoding: .utf8)
         #expect(host.contains("\ndirectories:\n") && host.contains("\n  bpf: /usr/local/share/sluice/bpf\n"))
         try await Command.run(["\(tree)/usr/local/sbin/sluicectl", "check", "\(tree)/etc/sluice/services.yaml"])
