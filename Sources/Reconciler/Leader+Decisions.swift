@@ -111,9 +111,10 @@ extension Leader {
 
     /// What a living host could not read is not published: it would serve the old content for ever.
     func unreadable(_ next: Generation, at now: Moment) -> ValidationError? {
-        guard next.schema > 2, let lowest = register.lowestSchema(at: now.uptime), lowest < Int64(next.schema) else {
-            return nil
-        }
+        // Where the fleet is there already, such a host came later, and holds nobody back.
+        guard next.schema > max(2, previous?.generation.schema ?? 0),
+            let lowest = register.lowestSchema(at: now.uptime), lowest < Int64(next.schema)
+        else { return nil }
         let need = "generations of schema \(next.schema), and a host of the fleet reads \(lowest): upgrade it first"
         guard next.routing.isEmpty else {
             return ValidationError([.init(.value, "listeners and routes", "they need \(need)")])

@@ -304,6 +304,20 @@ struct FleetTests {
         #expect(fleet.store.current?.generation.schema == 4)
     }
 
+    @Test func `a host that comes later and reads less stops no publishing`() {
+        let fleet = ModelFleet("one", "two")
+        fleet["two"].generations = 2
+        fleet["two"].kill()
+        fleet.apply("sockets: s | web")
+        fleet.run(.seconds(60))
+        fleet["two"].start(at: fleet.now)
+        fleet.run(.seconds(15))
+        let before = fleet.store.current?.generation.number ?? 0
+        fleet.apply("sockets: s, t | web")
+        fleet.run(.seconds(15))
+        #expect(before > 0 && (fleet.store.current?.generation.number ?? 0) > before)
+    }
+
     @Test func `the leader publishes what the oldest live host reads`() {
         let fleet = ModelFleet("one", "two", "three")
         fleet["three"].generations = 1
