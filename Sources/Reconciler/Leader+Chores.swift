@@ -106,8 +106,10 @@ extension Leader {
     // MARK: - Blobs
 
     private mutating func sweep() -> Action? {
+        // Asked at each decision, while `named` hashes all that the fleet has.
+        guard !unnamed.isEmpty, !rollout.isUnreadable else { return nil }
         let over = unnamed.subtracting(named)
-        guard !over.isEmpty, !rollout.isUnreadable else { return nil }
+        guard !over.isEmpty else { return nil }
         deleting = over
         return .deleteBlobs(over)
     }

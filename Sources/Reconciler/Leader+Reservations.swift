@@ -7,11 +7,11 @@ extension Leader {
     /// while this host does not lead.
     public var reservations: [String] {
         guard epoch != nil else { return [] }
-        let queries = catalog.services.sorted { $0.key < $1.key }
+        let troubled = catalog.services.filter { $0.value.trouble != nil }.sorted { $0.key < $1.key }
         let all =
             [problem].compactMap(\.self) + held.map(\.description)
             + unread.map { "service \($0): no answer about its instances yet" }
-            + queries.compactMap { query, service in service.trouble.map { "discovery of \(query): \($0)" } }
+            + troubled.compactMap { query, service in service.trouble.map { "discovery of \(query): \($0)" } }
             + instanceProblems
         guard all.count > Self.reservationsMax else { return all }
         return all.prefix(Self.reservationsMax) + ["and \(all.count - Self.reservationsMax) more"]
