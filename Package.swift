@@ -131,8 +131,8 @@ let package = Package(
         tests(
             "SluicedTests",
             [
-                "sluiced", "Admin", "Coordination", "Documents", "HTTP", "Model", "Programs", "Reconciler", "Storage",
-                logging,
+                "sluiced", "Admin", "Coordination", "Documents", "EventLoop", "HTTP", "Model", "Programs", "Reconciler",
+                "Storage", logging,
             ]),
         tests("CoordinationTests", ["Coordination", "ConsulAPI", "Reconciler", "Storage", nio, logging]),
     ],

@@ -152,6 +152,27 @@ struct SocketsTests {
         }
     }
 
+    @Test func `a restart on a host that has fallen to sockets breaks nothing`() async throws {
+        try await Lab.with { lab in
+            let edge = lab.edge
+            let attach = "bpftool net attach xdpdrv pinned /sys/fs/bpf/\(lab.name)/pass dev eth0"
+            try await lab.run("edge1", "ip", "address", "add", "\(Lab.vip)/32", "dev", "lo")
+            try await lab.shell("nsenter --net=/run/netns/\(lab.name)-edge1 \(attach)")
+            try edge.configure([Service(backends: Service.webs(3), health: Service.healthz)], workers: 2)
+            try await edge.start()
+            let held = try await lab.hold(40, pause: 0.2)
+            let stream = try await lab.stream()
+            let workers = try await lab.workers()
+            #expect(workers.count == 2, "\(workers)")
+            for signal in ["TERM", "KILL"] {
+                try await edge.stop(signal)
+                try await edge.start()
+            }
+            #expect(try await lab.workers() == workers)
+            try await expectUnharmed(held, stream, of: 40, in: edge)
+        }
+    }
+
     @Test func `an uninstall ends the workers`() async throws {
         try await Lab.with(backends: 1) { lab in
             try await Self.start([Service(forward: "sockets", backends: Service.webs(1))], in: lab)

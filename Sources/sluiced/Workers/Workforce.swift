@@ -71,14 +71,9 @@ actor Workforce {
     func apply(_ generation: Generation, services: [PlacedService], down: Set<BackendID>) -> [String] {
         if !isAdopted { adopt() }
         let wanted = Self.keys(generation.routing, services)
-        let kept = listeners.keys.subtracting(wanted)
-        let names = Set(services.map(\.service.name))
-        // Until the packet path has them.
-        let others = (self.generation?.services ?? []).filter {
-            kept.contains(ListenerKey(.relay, $0.service.vip)) && !names.contains($0.service.name)
-        }
         var relayed = generation
-        relayed.services = services + others
+        relayed.services = CarriedServices.carried(
+            services, of: generation, earlier: self.relayed, open: listeners.keys.subtracting(wanted))
         self.generation = relayed
         guard !wanted.isEmpty || !relayed.services.isEmpty || !listeners.keys.isEmpty else { return [] }
         order = WorkerOrder(generation, services: relayed.services, down: down, workers: listeners.workers)

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EventLoop
+import Foundation
+import Model
+import Synchronization
+
+@testable import sluiced
+
+/// A worker that speaks the daemon's protocol on a thread of this process, and remembers what it was told.
+final class FakeWorker: Sendable {
+    let path: String
+    let told = Mutex<[WorkerRequest]>([])
+    let orders = Mutex<[WorkerOrder]>([])
+    private let listening: OwnedDescriptor
+    private let answer: @Sendable (WorkerRequest, FakeWorker) throws -> Answer
+
+    /// One packet, with a descriptor where there is one; nil: it says nothing.
+    struct Answer {
+        var word: WorkerAnswer?
+        var passing: OwnedDescriptor?
+    }
+
+    /// - Parameter answer: to what is asked; nil leaves it to `usual`.
+    init(
+        in directory: String, slot: Int, holding sockets: [(key: ListenerKey, socket: OwnedDescriptor)] = [],
+        identity: WorkerIdentity? = nil, answering answer: (@Sendable (WorkerRequest) throws -> Answer?)? = nil
+    ) throws {
+        path = "\(directory)/\(slot)-\(String(UInt32.random(in: .min ... .max), radix: 16)).sock"
+        listening = OwnedDescriptor(try PacketSocket.listener(at: path))
+        let identity =
+            identity
+            ?? WorkerIdentity(process: getpid(), slot: slot, program: WorkerProgram.own, isDraining: false)
+        self.answer = { request, worker in
+            try answer?(request) ?? Self.usual(request, identity, sockets)
+        }
+        Thread.detachNewThread { self.serve() }
+    }
+
+    private static func usual(
+        _ request: WorkerRequest, _ identity: WorkerIdentity, _ sockets: [(key: ListenerKey, socket: OwnedDescriptor)]
+    ) throws -> Answer {
+        switch request {
+        case .hello: return Answer(word: .hello(identity))
+        case .listener(let number):
+            guard sockets.indices.contains(number) else { return Answer(word: .nothing) }
+            return Answer(word: .listener(sockets[number].key), passing: sockets[number].socket)
+        case .report:
+            return Answer(
+                word: .figures,
+                passing: OwnedDescriptor(try WorkerWire.file(WorkerFigures(), name: "sluice-fake")))
+        default: return Answer(word: .done)
+        }
+    }
+
+    /// The names of the services in each order that it was given.
+    var services: [[String]] {
+        get throws {
+            try orders.withLock { $0 }.map { try $0.generation().services.map(\.service.name) }
+        }
+    }
+
+    private func serve() {
+        while true {
+            do {
+                guard let socket = try listening.descriptor.acceptWaiting() else { return }
+                let link = PacketSocket(adopting: socket)
+                while let packet = try link.receive() { try take(packet, link) }
+            } catch {
+                // The test is over, or the daemon has hung up in the middle of an answer.
+                if access(path, F_OK) != 0 { return }
+            }
+        }
+    }
+
+    private func take(_ packet: borrowing Packet, _ link: borrowing PacketSocket) throws {
+        let request = try WorkerWire.value(packet.bytes, as: WorkerRequest.self)
+        told.withLock { $0.append(request) }
+        if request == .apply {
+            let order = try packet.payload(as: WorkerOrder.self)
+            orders.withLock { $0.append(order) }
+        }
+        let answer = try answer(request, self)
+        guard let word = answer.word else { return }
+        try link.send(WorkerWire.bytes(word), passing: answer.passing?.descriptor.rawValue ?? -1)
+    }
+}
