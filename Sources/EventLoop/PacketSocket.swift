@@ -7,10 +7,24 @@ import Glibc
 public struct Packet: ~Copyable {
     public let bytes: [UInt8]
     public var descriptor: Descriptor?
+    /// Where the socket names senders.
+    public let sender: Sender?
 
-    public init(bytes: [UInt8], descriptor: consuming Descriptor? = nil) {
+    /// Who sent it, as the kernel has it.
+    public struct Sender: Hashable, Sendable {
+        public let process: Int32
+        public let user: UInt32
+
+        public init(process: Int32, user: UInt32) {
+            self.process = process
+            self.user = user
+        }
+    }
+
+    public init(bytes: [UInt8], descriptor: consuming Descriptor? = nil, sender: Sender? = nil) {
         self.bytes = bytes
         self.descriptor = descriptor
+        self.sender = sender
     }
 }
 
@@ -49,6 +63,12 @@ public struct PacketSocket: ~Copyable, Sendable {
         }
     }
 
+    /// Each packet says from now on who sent it. (The peer of a connected Unix socket is whoever called listen, which
+    /// need not be who accepts.)
+    public func nameSenders() throws(EventLoopError) {
+        guard linux_name_senders(descriptor.rawValue) == 0 else { throw descriptor.failure("set SO_PASSCRED of") }
+    }
+
     /// The user at the other end.
     public func peer() throws(EventLoopError) -> UInt32 {
         var peer = sluice_peer()
@@ -69,12 +89,15 @@ public struct PacketSocket: ~Copyable, Sendable {
     public func receive() throws(EventLoopError) -> Packet? {
         var bytes = [UInt8](repeating: 0, count: Self.room)
         var passed: Int32 = -1
+        var peer = sluice_peer()
         while true {
-            let count = linux_receive_packet(descriptor.rawValue, &bytes, bytes.count, &passed)
+            let count = linux_receive_packet(descriptor.rawValue, &bytes, bytes.count, &passed, &peer)
             if count == 0 && passed < 0 { return nil }
             if count >= 0 {
                 bytes.removeLast(bytes.count - count)
-                return Packet(bytes: bytes, descriptor: passed < 0 ? nil : Descriptor(adopting: passed))
+                return Packet(
+                    bytes: bytes, descriptor: passed < 0 ? nil : Descriptor(adopting: passed),
+                    sender: peer.pid == 0 ? nil : .init(process: peer.pid, user: peer.uid))
             }
             if errno == ECONNRESET { return nil }
             if errno != EINTR { throw descriptor.failure("receive a packet by") }
@@ -101,13 +124,14 @@ extension Descriptor {
 
     /// All that a file holds, from its beginning.
     ///
-    /// - Throws: EFBIG beyond `most` bytes.
+    /// - Throws: EFBIG beyond `most` bytes, EINVAL for what is no file: a read of a pipe could wait for ever.
     public func contents(most: Int) throws(EventLoopError) -> [UInt8] {
         var status = stat()
         guard fstat(rawValue, &status) == 0 else { throw failure("look at") }
         let size = Int(status.st_size)
-        guard size <= most else {
-            throw EventLoopError(operation: "read", subject: "descriptor \(rawValue)", errno: EFBIG)
+        let isFile = status.st_mode & S_IFMT == S_IFREG
+        guard isFile, size <= most else {
+            throw EventLoopError(operation: "read", subject: "descriptor \(rawValue)", errno: isFile ? EFBIG : EINVAL)
         }
         var bytes = [UInt8](repeating: 0, count: size)
         var start = 0

@@ -13,10 +13,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "peer.h"
+
 enum {
     LINUX_FREEBIND = 15,        // IP_FREEBIND
     LINUX_IPV6_FREEBIND = 78,   // IPV6_FREEBIND
     LINUX_MEMFD_CLOEXEC = 1,
+    LINUX_SCM_CREDENTIALS = 2,  // SCM_CREDENTIALS, which glibc shows only under _GNU_SOURCE
 };
 
 static inline int linux_packet_socket(void) {
@@ -71,24 +74,56 @@ static inline ssize_t linux_send_packet(int fd, const void *bytes, size_t count,
     return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
-// One packet; `passed` is -1 where none came with it. EMSGSIZE for one that was cut short.
-static inline ssize_t linux_receive_packet(int fd, void *bytes, size_t room, int *passed) {
+// Packets that come say who sent them, whose word the kernel checks: unix(7), SO_PASSCRED.
+static inline int linux_name_senders(int fd) {
+    int one = 1;
+    return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof(one));
+}
+
+// All descriptors of one control message are in this process by now: what nobody asked for is closed. The number of
+// those that came; the first of them stays in `passed` where nothing is there yet.
+static inline size_t linux_take_descriptors(struct cmsghdr *header, int *passed) {
+    size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+    for (size_t index = 0; index < count; index++) {
+        int descriptor;
+        memcpy(&descriptor, CMSG_DATA(header) + index * sizeof(int), sizeof(int));
+        if (*passed < 0) {
+            *passed = descriptor;
+        } else {
+            close(descriptor);
+        }
+    }
+    return count;
+}
+
+// One packet; `passed` is -1 where no descriptor came with it, the sender's process 0 where it is not named. EMSGSIZE
+// for one that was cut short or brings more than one descriptor: then none of them stays open.
+static inline ssize_t linux_receive_packet(int fd, void *bytes, size_t room, int *passed, struct sluice_peer *sender) {
     struct iovec vector = {.iov_base = bytes, .iov_len = room};
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct sluice_peer))];
     struct msghdr message = {
         .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
     ssize_t count = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    size_t descriptors = 0;
 
     *passed = -1;
+    memset(sender, 0, sizeof(*sender));
     if (count < 0) {
         return -1;
     }
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-        header->cmsg_len == CMSG_LEN(sizeof(int))) {
-        memcpy(passed, CMSG_DATA(header), sizeof(int));
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET) {
+            continue;
+        }
+        if (header->cmsg_type == SCM_RIGHTS) {
+            descriptors += linux_take_descriptors(header, passed);
+        }
+        if (header->cmsg_type == LINUX_SCM_CREDENTIALS && header->cmsg_len == CMSG_LEN(sizeof(*sender))) {
+            memcpy(sender, CMSG_DATA(header), sizeof(*sender));
+        }
     }
-    if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+    if (descriptors > 1 || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
         if (*passed >= 0) {
             close(*passed);
         }
