@@ -3,7 +3,8 @@
 import Admin
 import Model
 
-/// What goes through this host's sockets. A worker that ends takes its counts along: then a counter begins anew.
+/// What goes through this host's sockets. Of a worker that has ended it is what it said last; a daemon that begins anew
+/// does not know of those: then a counter begins anew too.
 struct RelayMetrics {
     let workforce: Workforce
 

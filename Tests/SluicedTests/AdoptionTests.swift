@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EventLoop
+import Glibc
 import Logging
 import Model
 import TestSupport
@@ -32,6 +33,94 @@ struct AdoptionTests {
         let last = worker.told.withLock { Array($0.suffix(2)) }
         #expect(last == [.stopListening(site.key), .drain])
     }
+
+    @Test func `a worker that answers wrongly keeps its socket, and is asked again`() async throws {
+        let site = try AdoptionSite()
+        let worker = try site.worker { $0 == .hello ? .init(word: .done) : nil }
+        _ = await site.workforce.apply(site.generation, services: [], down: [])
+        #expect(access(worker.path, F_OK) == 0)
+        #expect(await Array(site.workforce.unreached.keys) == [worker.path])
+    }
+
+    @Test func `a socket that nobody listens at is removed`() async throws {
+        let site = try AdoptionSite()
+        let path = "\(site.directory.path)/0-dead.sock"
+        _ = try PacketSocket.listener(at: path)
+        _ = await site.workforce.apply(site.generation, services: [], down: [])
+        #expect(access(path, F_OK) != 0)
+    }
+
+    @Test func `a worker that says it is another is not adopted`() async throws {
+        let site = try AdoptionSite()
+        let identity = WorkerIdentity(slot: -1, program: WorkerProgram.own, isDraining: false)
+        let worker = try site.worker(identity: identity)
+        _ = await site.workforce.apply(site.generation, services: [], down: [])
+        #expect(await site.workforce.everybody.isEmpty)
+        #expect(await Array(site.workforce.unreached.keys) == [worker.path])
+    }
+
+    @Test func `the kernel says which process a worker is`() throws {
+        let site = try AdoptionSite()
+        let worker = try site.worker()
+        #expect(try WorkerLink(path: worker.path, slot: 0).peer.process == getpid())
+    }
+
+    @Test func `a worker whose listeners have no end is not adopted`() throws {
+        let site = try AdoptionSite()
+        let key = site.key
+        let socket = try AdoptionSite.socket(key.vip)
+        let worker = try site.worker { request in
+            guard case .listener = request else { return nil }
+            return .init(word: .listener(key), passing: socket)
+        }
+        let link = try WorkerLink(path: worker.path, slot: 0)
+        #expect(throws: WorkerFailure.self) { _ = try link.listeners() }
+    }
+
+    @Test func `a worker that is to leave hears of drains, whatever sockets serve`() async throws {
+        let site = try AdoptionSite()
+        let identity = WorkerIdentity(slot: 0, program: "another", isDraining: true)
+        let worker = try site.worker(identity: identity) { request in
+            guard request == .report else { return nil }
+            let figures = WorkerFigures(services: [.init(id: 3, active: 1)])
+            return .init(word: .figures, passing: OwnedDescriptor(try WorkerWire.file(figures, name: "sluice-fake")))
+        }
+        for _ in 0..<2 { _ = await site.workforce.apply(site.generation, services: [], down: [BackendID(rawValue: 9)]) }
+        #expect(try worker.services == [["web"], ["web"]])
+        #expect(worker.orders.withLock { $0.last?.down } == [9])
+    }
+
+    @Test func `a worker of another program leaves once its successor listens`() async throws {
+        let site = try AdoptionSite()
+        let ours = try site.worker(holding: [site.key])
+        let other = try site.worker(
+            holding: [site.key], identity: WorkerIdentity(slot: 0, program: "another", isDraining: false))
+        _ = await site.workforce.apply(site.generation, services: site.generation.services, down: [])
+        #expect(other.told.withLock { $0.last } == .drain)
+        #expect(!ours.told.withLock { $0 }.contains(.drain))
+        #expect(await site.workforce.leaving.count == 1)
+    }
+
+    @Test func `a worker that does not hear that it is to leave lives, and is told again`() async throws {
+        let site = try AdoptionSite()
+        _ = try site.worker(holding: [site.key])
+        let other = try site.worker(
+            holding: [site.key], identity: WorkerIdentity(slot: 0, program: "another", isDraining: false)
+        ) { $0 == .drain ? .init(word: nil) : nil }
+        _ = await site.workforce.apply(site.generation, services: site.generation.services, down: [])
+        // This very process would have been killed.
+        #expect(await Array(site.workforce.unreached.keys) == [other.path])
+        #expect(access(other.path, F_OK) == 0)
+    }
+
+    @Test func `sockets of more workers than there are now are taken by those that are left`() async throws {
+        let site = try AdoptionSite()
+        let first = try site.worker(holding: [site.key])
+        _ = try site.worker(slot: 1, holding: [site.key])
+        _ = await site.workforce.apply(site.generation, services: site.generation.services, down: [])
+        #expect(first.told.withLock { $0.filter { $0 == .listen(site.key) }.count } == 1)
+        #expect(await site.workforce.listeners.sockets[site.key]?.count == 2)
+    }
 }
 
 /// A workforce of one worker with a directory of its own, and a generation of one service.
@@ -57,16 +146,20 @@ struct AdoptionSite {
         let logger = Logger(label: "adoption") { _ in SwiftLogNoOpLogHandler() }
         workforce = Workforce(
             loop: try EventLoop.start(name: "adoption"),
-            spawn: WorkerSpawn(directory: directory.path, user: 0, group: 0),
+            spawn: WorkerSpawn(directory: directory.path, user: getuid(), group: getgid()),
             listeners: ListenerSockets(
                 workers: workers,
                 settings: .init(sources: directory.path, cache: directory.path, pins: directory.path), logger: logger),
             logger: logger)
     }
 
-    func worker(slot: Int = 0, holding keys: [ListenerKey] = [], identity: WorkerIdentity? = nil) throws -> FakeWorker {
+    func worker(
+        slot: Int = 0, holding keys: [ListenerKey] = [], identity: WorkerIdentity? = nil,
+        answering answer: (@Sendable (WorkerRequest) throws -> FakeWorker.Answer?)? = nil
+    ) throws -> FakeWorker {
         let sockets = try keys.map { ($0, try Self.socket($0.vip)) }
-        return try FakeWorker(in: directory.path, slot: slot, holding: sockets, identity: identity)
+        return try FakeWorker(
+            in: directory.path, slot: slot, holding: sockets, identity: identity, answering: answer)
     }
 
     /// As the daemon opens it.

@@ -30,7 +30,7 @@ final class FakeWorker: Sendable {
         listening = OwnedDescriptor(try PacketSocket.listener(at: path))
         let identity =
             identity
-            ?? WorkerIdentity(process: getpid(), slot: slot, program: WorkerProgram.own, isDraining: false)
+            ?? WorkerIdentity(slot: slot, program: WorkerProgram.own, isDraining: false)
         self.answer = { request, worker in
             try answer?(request) ?? Self.usual(request, identity, sockets)
         }

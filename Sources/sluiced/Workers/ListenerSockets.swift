@@ -14,7 +14,7 @@ struct ListenerSockets {
     let workers: Int
     private let settings: Settings
     private let logger: Logger
-    /// Of each listener by the workers' slots.
+    /// Of each listener by the workers' slots; from `workers` on those that are left of more workers.
     private(set) var sockets: [ListenerKey: [Int: OwnedDescriptor]] = [:]
     private var choice: ListenerChoice?
     private var hasTried = false
@@ -44,9 +44,26 @@ struct ListenerSockets {
 
     var keys: Set<ListenerKey> { Set(sockets.keys) }
 
-    /// Takes over a socket that an earlier daemon opened.
-    mutating func adopt(_ socket: OwnedDescriptor, for key: ListenerKey, slot: Int) {
-        sockets[key, default: [:]][slot] = socket
+    /// Takes over a socket that an earlier daemon opened. Where its place is another's, or there are fewer workers than
+    /// there were, it goes behind the workers' own: what waits in its queue is not lost.
+    ///
+    /// - Returns: its place.
+    mutating func adopt(_ socket: OwnedDescriptor, for key: ListenerKey, slot: Int) -> Int {
+        let known = sockets[key] ?? [:]
+        let cookie = Self.cookie(of: socket.descriptor)
+        if let same = known.first(where: { Self.cookie(of: $0.value.descriptor) == cookie }) { return same.key }
+        var place = slot
+        if place >= workers || known[place] != nil {
+            place = workers
+            while known[place] != nil { place += 1 }
+        }
+        sockets[key, default: [:]][place] = socket
+        return place
+    }
+
+    /// The places of a listener's sockets that a worker takes from: its own, and its part of those behind.
+    func places(of key: ListenerKey, slot: Int) -> [Int] {
+        (sockets[key] ?? [:]).keys.filter { $0 % workers == slot }.sorted()
     }
 
     /// Opens what is missing.

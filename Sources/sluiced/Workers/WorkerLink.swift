@@ -3,25 +3,39 @@
 import EventLoop
 import Glibc
 
-/// The daemon's connection to one worker, its own or one that an earlier daemon left. Calls wait for the answer.
+/// The daemon's connection to one worker, its own or one that an earlier daemon left. Calls wait for the answer. Workers
+/// have fewer rights than the daemon: what they say is bounded and checked.
 final class WorkerLink: @unchecked Sendable {
     // Unchecked: the workforce's loop alone touches it.
 
     let path: String
-    private(set) var identity: WorkerIdentity
+    let peer: WorkerPeer
+    let identity: WorkerIdentity
     var registration: Registration?
+    /// What it said last that it had counted: all that is left of it when it dies.
+    var counted = WorkerFigures()
     private let socket: PacketSocket
 
     private static let patience = Duration.seconds(3)
+    /// Of all that a worker may be asked for at once.
+    private static let listeningTime = Duration.seconds(10)
+    static let listenersMax = 2048
 
     /// Connects, and asks who it is.
-    init(path: String) throws {
+    ///
+    /// - Parameter slot: the worker's place, by the name that the daemon gave its socket.
+    init(path: String, slot: Int) throws {
         self.path = path
         socket = try PacketSocket(connectedTo: path, patience: Self.patience)
+        try socket.nameSenders()
         try socket.send(WorkerWire.bytes(WorkerRequest.hello))
-        guard let packet = try socket.receive(),
+        guard let packet = try socket.receive(), let sender = packet.sender,
             case .hello(let identity) = try WorkerWire.value(packet.bytes, as: WorkerAnswer.self)
         else { throw WorkerFailure(path: path, cause: "it does not say who it is") }
+        guard identity.slot == slot else {
+            throw WorkerFailure(path: path, cause: "it says that it is worker \(identity.slot)")
+        }
+        peer = try WorkerPeer(sender)
         self.identity = identity
     }
 
@@ -44,18 +58,28 @@ final class WorkerLink: @unchecked Sendable {
 
     /// What the worker answers beside its words.
     func figures<Value: Decodable>(_ request: WorkerRequest, as type: Value.Type) throws -> Value {
-        try ask(request).payload(as: type)
+        try ask(request).payload(as: type, most: WorkerWire.figuresMax)
     }
 
     /// The listeners that it has, with their sockets.
+    ///
+    /// - Throws: where it goes on for ever, or gives a socket that the daemon would not have opened for it.
     func listeners() throws -> [(key: ListenerKey, socket: OwnedDescriptor)] {
         var found: [(ListenerKey, OwnedDescriptor)] = []
+        let deadline = ContinuousClock.now + Self.listeningTime
         while true {
             let packet = try ask(.listener(found.count))
             guard case .listener(let key) = try WorkerWire.value(packet.bytes, as: WorkerAnswer.self) else {
                 return found
             }
-            found.append((key, OwnedDescriptor(try packet.duplicate())))
+            guard found.count < Self.listenersMax, ContinuousClock.now < deadline else {
+                throw WorkerFailure(path: path, cause: "its listeners have no end")
+            }
+            let socket = OwnedDescriptor(try packet.duplicate())
+            if let fault = ListenerSockets.fault(of: socket.descriptor, for: key.vip) {
+                throw WorkerFailure(path: path, cause: "its socket of \(key.vip) \(fault)")
+            }
+            found.append((key, socket))
         }
     }
 

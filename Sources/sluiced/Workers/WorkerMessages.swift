@@ -40,7 +40,6 @@ enum WorkerAnswer: Codable, Hashable, Sendable {
 
 /// Who a worker is.
 struct WorkerIdentity: Codable, Hashable, Sendable {
-    var process: Int32
     /// Its place among the workers.
     var slot: Int
     /// Its program: workers of the daemon's own go on under it, others are replaced.
@@ -91,8 +90,9 @@ struct WorkerConnection: Codable, Hashable, Sendable {
 }
 
 enum WorkerWire {
-    /// Of a file of memory.
-    static let payloadMax = 256 << 20
+    /// Octets of an order, which the daemon makes; and of what a worker, who has fewer rights, answers the daemon.
+    static let orderMax = 256 << 20
+    static let figuresMax = 32 << 20
 
     static func bytes(_ value: some Encodable) throws -> [UInt8] { Array(try JSONEncoder().encode(value)) }
 
@@ -103,9 +103,5 @@ enum WorkerWire {
     /// A value in a file of memory.
     static func file(_ value: some Encodable, name: String) throws -> Descriptor {
         try Descriptor.memory(name, holding: try bytes(value))
-    }
-
-    static func value<Value: Decodable>(in file: borrowing Descriptor, as type: Value.Type) throws -> Value {
-        try value(try file.contents(most: payloadMax), as: type)
     }
 }

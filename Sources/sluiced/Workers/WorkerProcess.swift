@@ -95,8 +95,7 @@ final class WorkerProcess: @unchecked Sendable {
     ) throws {
         switch request {
         case .hello:
-            let identity = WorkerIdentity(
-                process: getpid(), slot: slot, program: WorkerProgram.own, isDraining: isDraining)
+            let identity = WorkerIdentity(slot: slot, program: WorkerProgram.own, isDraining: isDraining)
             try connection.send(.hello(identity))
         case .apply:
             try apply(try packet.payload(as: WorkerOrder.self))
@@ -180,9 +179,9 @@ private final class ControlConnection {
 
 extension Packet {
     /// What lies beside its bytes.
-    func payload<Value: Decodable>(as type: Value.Type) throws -> Value {
+    func payload<Value: Decodable>(as type: Value.Type, most: Int = WorkerWire.orderMax) throws -> Value {
         switch descriptor {
-        case .some(let file): return try WorkerWire.value(in: file, as: type)
+        case .some(let file): return try WorkerWire.value(try file.contents(most: most), as: type)
         case .none: throw MissingDescriptor()
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CDataplane
 import CLinux
 import EventLoop
 import Glibc
@@ -11,16 +12,42 @@ struct WorkerSpawn: Sendable {
     let user: UInt32
     let group: UInt32
 
-    /// - Returns: the process and the path of its socket.
-    func start(slot: Int) throws -> (process: pid_t, path: String) {
+    /// - Returns: the process, which runs even where its link does not come about, and its link.
+    func start(slot: Int) throws -> (process: pid_t, link: Result<WorkerLink, any Error>) {
         let path = "\(directory)/\(slot)-\(String(UInt32.random(in: .min ... .max), radix: 16)).sock"
         let control = try PacketSocket.listener(at: path)
+        let process: pid_t
         do {
-            return (try spawn(slot, control), path)
+            process = try spawn(slot, control)
         } catch {
             unlink(path)
             throw error
         }
+        return (process, Result { try link(to: path, of: process) })
+    }
+
+    private func link(to path: String, of process: pid_t) throws -> WorkerLink {
+        do {
+            let link = try link(at: path)
+            guard link.peer.process == process else {
+                throw WorkerFailure(path: path, cause: "process \(link.peer.process) answers for \(process)")
+            }
+            return link
+        } catch {
+            // Our child, not reaped yet: the number is its own. What it said goes to the log of this process.
+            kill(process, SIGKILL)
+            unlink(path)
+            throw error
+        }
+    }
+
+    /// To a worker that runs. The slot is in the name that the daemon gave the socket: another's is not to be had.
+    func link(at path: String) throws -> WorkerLink {
+        let name = path.split(separator: "/").last ?? ""
+        guard let slot = Int(name.prefix { $0 != "-" }), (0..<Int(WORKERS_MAX)).contains(slot) else {
+            throw WorkerFailure(path: path, cause: "the name is no worker's")
+        }
+        return try WorkerLink(path: path, slot: slot)
     }
 
     private func spawn(_ slot: Int, _ control: borrowing Descriptor) throws -> pid_t {

@@ -5,20 +5,21 @@ import Model
 
 // What people and metrics ask of the workers.
 extension Workforce {
-    /// Of all workers that take connections, and of those that finish: what they counted since they began.
-    func figures() -> (services: [WorkerFigures.Service], http: [WorkerFigures.HTTPListener]) {
-        var sums: [UInt16: WorkerFigures.Service] = [:]
-        var http: [ListenerKey: WorkerFigures.HTTPListener] = [:]
+    /// Asks all workers what they have counted.
+    ///
+    /// - Returns: with what those that have ended had counted when they were asked last.
+    func count() -> WorkerFigures {
         for worker in everybody {
             guard let figures = ask(worker, { try $0.figures(.report, as: WorkerFigures.self) }) else { continue }
-            for one in figures.services { sums[one.id, default: .init(id: one.id)].add(one) }
-            for one in figures.http { http[one.key, default: .init(key: one.key)].add(one) }
+            worker.counted = figures.checked
         }
-        return (sums.values.sorted { $0.id < $1.id }, http.values.sorted { $0.key < $1.key })
+        var sum = ended
+        for worker in everybody { sum.add(worker.counted) }
+        return sum
     }
 
     func listenerRows() -> [ListenersAnswer.Listener] {
-        let counted = figures()
+        let counted = count()
         return relayRows(counted.services) + httpRows(counted.http)
     }
 
@@ -53,7 +54,7 @@ extension Workforce {
         for worker in everybody where rows.count < most {
             let left = most - rows.count
             let list = ask(worker) { try $0.figures(.connections(most: left), as: [WorkerConnection].self) } ?? []
-            rows += list.map { .init($0, worker: worker.identity.process) }
+            rows += list.prefix(left).map { .init($0, worker: worker.peer.process) }
         }
         return rows
     }
@@ -67,28 +68,6 @@ extension Workforce {
             discard(worker, because: error)
             return nil
         }
-    }
-}
-
-extension WorkerFigures.HTTPListener {
-    fileprivate mutating func add(_ other: Self) {
-        accepted += other.accepted
-        active += other.active
-        requests += other.requests
-    }
-}
-
-extension WorkerFigures.Service {
-    fileprivate mutating func add(_ other: Self) {
-        accepted += other.accepted
-        active += other.active
-        bytesIn += other.bytesIn
-        bytesOut += other.bytesOut
-        connectFailures += other.connectFailures
-        datagramsIn += other.datagramsIn
-        datagramsOut += other.datagramsOut
-        datagramsDropped += other.datagramsDropped
-        ended.merge(other.ended, uniquingKeysWith: +)
     }
 }
 

@@ -14,14 +14,25 @@ import Relay
 actor Workforce {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-    private let spawn: WorkerSpawn
-    private let logger: Logger
-    private(set) var listeners: ListenerSockets
-    private var workers: [Int: WorkerLink] = [:]
+    let spawn: WorkerSpawn
+    let logger: Logger
+    var listeners: ListenerSockets
+    /// By slot. Which sockets each has lies beside.
+    var workers: [Int: WorkerLink] = [:]
+    var handed: [Int: Set<HandedSocket>] = [:]
+    /// Of another program or place: they accept until their successors do.
+    var replaced: [WorkerLink] = []
     /// Those that finish what is under way.
-    private var leaving: [WorkerLink] = []
+    var leaving: [WorkerLink] = []
+    /// Sockets of workers that did not answer, by path.
+    var unreached: [String: Unreached] = [:]
+    /// What ended workers had counted.
+    var ended = WorkerFigures()
+    /// In force, with the services that sockets carry.
     private var order: WorkerOrder?
-    private var generation: Generation?
+    private(set) var relayed: [PlacedService] = []
+    /// Whole, and what this host's probes see down.
+    private var latest: (generation: Generation, down: Set<BackendID>)?
     /// Of each place: when its last worker was started, and when another may be.
     private var starts: [Int: BackOff] = [:]
     private var started: [Int: Duration] = [:]
@@ -30,8 +41,18 @@ actor Workforce {
     private let clock = ContinuousClock()
     private let began = ContinuousClock.now
 
+    /// One socket of a listener, by its place.
+    struct HandedSocket: Hashable {
+        let key: ListenerKey
+        let place: Int
+    }
+
     /// A worker that lived for so long has not failed by its start.
     private static let soundAge = Duration.seconds(5)
+    private static let lookInterval = Duration.milliseconds(500)
+    /// Looks between two questions for what workers have counted.
+    private static let looksPerCount = 10
+
     /// A fresh worker is connected to before it looks: its socket is there already.
     init(loop: EventLoop, spawn: WorkerSpawn, listeners: ListenerSockets, logger: Logger) {
         self.loop = loop
@@ -42,26 +63,38 @@ actor Workforce {
 
     /// Looks after the workers until cancelled; they go on then.
     func run() async {
+        var looks = 0
         while !Task.isCancelled {
-            do { try await Task.sleep(for: .milliseconds(500)) } catch { return }
-            reap()
-            if order != nil, !listeners.keys.isEmpty { fill() }
+            do { try await Task.sleep(for: Self.lookInterval) } catch { return }
+            look()
+            looks += 1
+            if looks.isMultiple(of: Self.looksPerCount) { _ = count() }
         }
+    }
+
+    /// Starts what is missing, tries again what failed, and lets go of whom nobody needs.
+    func look() {
+        reap()
+        for path in due() { adopt(at: path) }
+        if order == nil {
+            // Met again after all was over.
+            if !workers.isEmpty || !replaced.isEmpty { letGo() }
+            return
+        }
+        if !listeners.keys.isEmpty { fill() }
+        dismissReplaced()
     }
 
     // MARK: Looking
 
-    /// The services that sockets serve.
-    var relayed: [PlacedService] { generation?.services ?? [] }
-
     /// What is served over HTTP.
-    var routing: Routing { generation?.routing ?? Routing() }
+    var routing: Routing { latest?.generation.routing ?? Routing() }
 
     /// Workers that have a socket of the listener.
-    func takers(of key: ListenerKey) -> Int { handed.values.count { $0.contains(key) } }
+    func takers(of key: ListenerKey) -> Int { handed.values.count { $0.contains { $0.key == key } } }
 
     /// Those that take connections, and those that finish.
-    var everybody: [WorkerLink] { workers.sorted { $0.key < $1.key }.map(\.value) + leaving }
+    var everybody: [WorkerLink] { workers.sorted { $0.key < $1.key }.map(\.value) + replaced + leaving }
 
     // MARK: Orders
 
@@ -71,12 +104,12 @@ actor Workforce {
     func apply(_ generation: Generation, services: [PlacedService], down: Set<BackendID>) -> [String] {
         if !isAdopted { adopt() }
         let wanted = Self.keys(generation.routing, services)
-        var relayed = generation
-        relayed.services = CarriedServices.carried(
-            services, of: generation, earlier: self.relayed, open: listeners.keys.subtracting(wanted))
-        self.generation = relayed
-        guard !wanted.isEmpty || !relayed.services.isEmpty || !listeners.keys.isEmpty else { return [] }
-        order = WorkerOrder(generation, services: relayed.services, down: down, workers: listeners.workers)
+        relayed = CarriedServices.carried(
+            services, of: generation, earlier: relayed, open: listeners.keys.subtracting(wanted))
+        latest = (generation, down)
+        tellLeaving()
+        guard !wanted.isEmpty || !relayed.isEmpty || !listeners.keys.isEmpty else { return [] }
+        order = WorkerOrder(generation, services: relayed, down: down, workers: listeners.workers)
         var problems: [String] = []
         for key in wanted.sorted() where !isOpen(key) {
             do { try listeners.open(key) } catch { problems.append("no connection comes to \(key.vip): \(error)") }
@@ -84,27 +117,25 @@ actor Workforce {
         fill()
         tellOrder()
         hand(listeners.keys.intersection(wanted))
-        direct(relayed)
-        if workers.count == listeners.workers { dismiss() }
+        direct(generation.seed)
+        dismissReplaced()
         let keys = listeners.keys.intersection(wanted).sorted()
         return problems + missing + keys.compactMap { ListenerSockets.warning(of: $0.vip) }
     }
 
     /// Ends what is no longer served by sockets.
     func finish(services: [PlacedService]) {
-        let wanted = Self.keys(generation?.routing ?? Routing(), services)
+        let wanted = Self.keys(routing, services)
         for key in listeners.keys.subtracting(wanted).sorted() {
             for (slot, worker) in workers { attempt(slot) { try worker.tell(.stopListening(key)) } }
-            handed = handed.mapValues { $0.subtracting([key]) }
+            for worker in replaced { attempt(worker) { try worker.tell(.stopListening(key)) } }
+            handed = handed.mapValues { $0.filter { $0.key != key } }
             listeners.close(key)
         }
         guard wanted.isEmpty else { return }
         // Nothing is left to take: they finish and end.
-        for (slot, worker) in workers { attempt(slot) { try worker.tell(.drain) } }
-        leaving += workers.values
-        workers = [:]
-        handed = [:]
-        (order, generation) = (nil, nil)
+        letGo()
+        (order, relayed) = (nil, [])
     }
 
     /// The sockets for these.
@@ -119,30 +150,52 @@ actor Workforce {
         return (0..<listeners.workers).allSatisfy { slots[$0] != nil }
     }
 
-    /// Which sockets each worker has.
-    private var handed: [Int: Set<ListenerKey>] = [:]
-
     private func tellOrder() {
         guard let order else { return }
         for (slot, worker) in workers { attempt(slot) { try worker.tell(.apply, beside: order) } }
+        for worker in replaced { attempt(worker) { try worker.tell(.apply, beside: order) } }
+    }
+
+    private func tellLeaving() {
+        for worker in leaving { tellLeaving(worker) }
+    }
+
+    /// Drains and dead backends are its connections' matter too, whatever sockets serve meanwhile.
+    func tellLeaving(_ worker: WorkerLink) {
+        guard let latest else { return }
+        attempt(worker) {
+            worker.counted = try worker.figures(.report, as: WorkerFigures.self).checked
+            let active = Set(worker.counted.services.filter { $0.active > 0 }.map(\.id))
+            let services = latest.generation.services.filter { active.contains($0.id.rawValue) }
+            try worker.tell(
+                .apply,
+                beside: WorkerOrder(
+                    latest.generation, services: services, down: latest.down, workers: listeners.workers))
+        }
     }
 
     private func hand(_ keys: Set<ListenerKey>) {
         for (slot, worker) in workers.sorted(by: { $0.key < $1.key }) {
-            for key in keys.subtracting(handed[slot] ?? []).sorted() {
-                guard let socket = listeners.sockets[key]?[slot] else { continue }
-                attempt(slot) {
-                    try worker.tell(.listen(key), passing: socket.descriptor.rawValue)
-                    handed[slot, default: []].insert(key)
-                }
+            for key in keys.sorted() { hand(key, to: worker, slot) }
+        }
+    }
+
+    private func hand(_ key: ListenerKey, to worker: WorkerLink, _ slot: Int) {
+        for place in listeners.places(of: key, slot: slot) {
+            let handing = HandedSocket(key: key, place: place)
+            guard workers[slot] === worker, handed[slot]?.contains(handing) != true,
+                let socket = listeners.sockets[key]?[place]
+            else { continue }
+            attempt(slot) {
+                try worker.tell(.listen(key), passing: socket.descriptor.rawValue)
+                handed[slot, default: []].insert(handing)
             }
         }
     }
 
-    private func direct(_ generation: Generation) {
-        for placed in generation.services {
-            listeners.direct(
-                placed, ListenerKey(.relay, placed.service.vip), seed: placed.flowSeed(of: generation.seed))
+    private func direct(_ seed: UInt64) {
+        for placed in relayed {
+            listeners.direct(placed, ListenerKey(.relay, placed.service.vip), seed: placed.flowSeed(of: seed))
         }
     }
 
@@ -169,17 +222,9 @@ actor Workforce {
 
     private func start(_ slot: Int) {
         do {
-            let (process, path) = try spawn.start(slot: slot)
+            let (process, link) = try spawn.start(slot: slot)
             children.insert(process)
-            let worker: WorkerLink
-            do {
-                worker = try WorkerLink(path: path)
-            } catch {
-                // What it said goes to the log of this process.
-                kill(process, SIGKILL)
-                unlink(path)
-                throw error
-            }
+            let worker = try link.get()
             take(worker, slot)
             logger.info("worker started", metadata: ["worker": "\(slot)", "process": "\(process)"])
             guard let order else { return }
@@ -190,13 +235,13 @@ actor Workforce {
         }
     }
 
-    private func take(_ worker: WorkerLink, _ slot: Int) {
+    func take(_ worker: WorkerLink, _ slot: Int) {
         workers[slot] = worker
         handed[slot] = []
         watch(worker)
     }
 
-    private func watch(_ worker: WorkerLink) {
+    func watch(_ worker: WorkerLink) {
         do {
             try worker.watch(on: loop) { [weak self, unowned worker] in
                 self?.assumeIsolated { $0.gone(worker) }
@@ -208,49 +253,66 @@ actor Workforce {
 
     /// A worker's end of the connection is closed: it has ended.
     private func gone(_ worker: WorkerLink) {
-        release(worker)
-        if let index = leaving.firstIndex(where: { $0 === worker }) {
-            leaving.remove(at: index)
-            logger.info("worker has finished", metadata: ["process": "\(worker.identity.process)"])
+        let process: Logger.Metadata = ["process": "\(worker.peer.process)"]
+        guard workers.contains(where: { $0.value === worker }) else {
+            logger.info("worker has finished", metadata: process)
+            ended.add(worker.counted.withoutActive)
+            release(worker)
+            forget(worker)
+            // Its end of the connection is closed; whether it lives the next look says.
+            unreached[worker.path] = Unreached(peer: worker.peer, next: uptime)
             return
         }
-        guard let slot = workers.first(where: { $0.value === worker })?.key else { return }
-        workers[slot] = nil
-        logger.error(
-            "worker ended", metadata: ["worker": "\(slot)", "process": "\(worker.identity.process)"])
-        fill()
+        logger.error("worker ended", metadata: process)
+        end(worker)
+        if order != nil, !listeners.keys.isEmpty { fill() }
     }
 
-    private func release(_ worker: WorkerLink) {
+    /// Its connection is used no more.
+    func release(_ worker: WorkerLink) {
         if let registration = worker.registration { loop.deregister(registration) }
         worker.registration = nil
-        unlink(worker.path)
         reap()
+    }
+
+    /// It is nobody's any more.
+    func forget(_ worker: WorkerLink) {
+        if let slot = workers.first(where: { $0.value === worker })?.key {
+            workers[slot] = nil
+            handed[slot] = nil
+        }
+        replaced.removeAll { $0 === worker }
+        leaving.removeAll { $0 === worker }
     }
 
     /// One that does not answer is ended; another takes its place.
     private func attempt(_ slot: Int, _ body: () throws -> Void) {
+        guard let worker = workers[slot] else { return }
         do {
             try body()
         } catch let refusal as WorkerRefusal {
             logger.error("\(refusal)", metadata: ["worker": "\(slot)"])
         } catch {
-            logger.error("worker does not answer", metadata: ["worker": "\(slot)", "cause": "\(error)"])
-            guard let worker = workers[slot] else { return }
-            // A late answer would be taken for the next one's.
-            kill(worker.identity.process, SIGKILL)
-            release(worker)
-            workers[slot] = nil
+            discard(worker, because: error)
         }
     }
 
-    /// Of one that has not answered what it was asked: as above.
+    /// Of one that takes connections and has not answered what it was asked. A late answer would be taken for the next
+    /// one's.
     func discard(_ worker: WorkerLink, because error: any Error) {
         logger.error(
-            "worker does not answer",
-            metadata: ["process": "\(worker.identity.process)", "cause": "\(error)"])
-        kill(worker.identity.process, SIGKILL)
-        gone(worker)
+            "worker does not answer", metadata: ["process": "\(worker.peer.process)", "cause": "\(error)"])
+        guard workers.contains(where: { $0.value === worker }) else { return retry(worker) }
+        end(worker)
+    }
+
+    /// Of one in a slot, whether it lives or not: its place is free.
+    private func end(_ worker: WorkerLink) {
+        worker.peer.kill()
+        ended.add(worker.counted.withoutActive)
+        release(worker)
+        unlink(worker.path)
+        forget(worker)
     }
 
     private func reap() {
@@ -260,66 +322,14 @@ actor Workforce {
         }
     }
 
-    private var uptime: Duration { began.duration(to: clock.now) }
+    var uptime: Duration { began.duration(to: clock.now) }
 
-    // MARK: What an earlier daemon left
-
-    /// Takes back the sockets of workers that run, and with them those workers that are of this program.
     private func adopt() {
         isAdopted = true
-        let paths: [String]
         do {
-            paths = try spawn.prepare()
+            for path in try spawn.prepare() { adopt(at: path) }
         } catch {
             logger.error("no worker can be started", metadata: ["cause": "\(error)"])
-            return
         }
-        for path in paths {
-            do {
-                try adopt(try WorkerLink(path: path))
-            } catch {
-                // Nobody is behind it any more.
-                unlink(path)
-            }
-        }
-    }
-
-    private func adopt(_ worker: WorkerLink) throws {
-        let identity = worker.identity
-        guard !identity.isDraining else {
-            watch(worker)
-            leaving.append(worker)
-            return
-        }
-        let found = try worker.listeners()
-        let isOurs = identity.program == WorkerProgram.own && identity.slot < listeners.workers
-        for (key, socket) in found where identity.slot < listeners.workers {
-            listeners.adopt(socket, for: key, slot: identity.slot)
-        }
-        if isOurs, workers[identity.slot] == nil {
-            take(worker, identity.slot)
-            handed[identity.slot] = Set(found.map(\.key))
-        } else {
-            watch(worker)
-            replaced.append(worker)
-        }
-        logger.info(
-            isOurs ? "worker adopted" : "worker is of another program",
-            metadata: ["worker": "\(identity.slot)", "process": "\(identity.process)", "listeners": "\(found.count)"])
-    }
-
-    /// They accept until their successors do.
-    private var replaced: [WorkerLink] = []
-
-    private func dismiss() {
-        for worker in replaced {
-            do {
-                try worker.tell(.drain)
-                leaving.append(worker)
-            } catch {
-                logger.error("worker does not leave", metadata: ["cause": "\(error)"])
-            }
-        }
-        replaced = []
     }
 }

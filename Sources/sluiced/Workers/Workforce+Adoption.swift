@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EventLoop
+import Glibc
+
+// What an earlier daemon left, and workers that leave.
+extension Workforce {
+    /// A worker that did not answer: it may live, and is asked again later.
+    struct Unreached {
+        /// Where it is known.
+        var peer: WorkerPeer?
+        var tries = 0
+        var next: Duration
+    }
+
+    /// Then it is ended, where it is known.
+    private static let triesMax = 3
+    private static let retryAfter = Duration.seconds(5)
+
+    /// Takes back the sockets of a worker that runs, and with them the worker if it is of this program.
+    func adopt(at path: String) {
+        do {
+            try adopt(try spawn.link(at: path))
+            unreached[path] = nil
+        } catch let error as EventLoopError where error.errno == ECONNREFUSED || error.errno == ENOENT {
+            // Nobody is behind it any more.
+            unlink(path)
+            unreached[path] = nil
+        } catch {
+            logger.error("worker not adopted yet", metadata: ["socket": "\(path)", "cause": "\(error)"])
+            missed(path, nil)
+        }
+    }
+
+    private func adopt(_ worker: WorkerLink) throws {
+        let identity = worker.identity
+        guard !identity.isDraining else {
+            watch(worker)
+            leaving.append(worker)
+            return tellLeaving(worker)
+        }
+        let found = try worker.listeners()
+        let places = found.map { key, socket in
+            HandedSocket(key: key, place: listeners.adopt(socket, for: key, slot: identity.slot))
+        }
+        let isOurs = identity.program == WorkerProgram.own && worker.peer.user == spawn.user
+        if isOurs, identity.slot < listeners.workers, workers[identity.slot] == nil {
+            take(worker, identity.slot)
+            handed[identity.slot] = Set(places)
+        } else {
+            watch(worker)
+            replaced.append(worker)
+        }
+        logger.info(
+            isOurs ? "worker adopted" : "worker is of another program",
+            metadata: [
+                "worker": "\(identity.slot)", "process": "\(worker.peer.process)", "listeners": "\(found.count)",
+            ])
+    }
+
+    /// Of one that leaves, or is to: what it carries is worth another try.
+    func attempt(_ worker: WorkerLink, _ body: () throws -> Void) {
+        do {
+            try body()
+        } catch let refusal as WorkerRefusal {
+            logger.error("\(refusal)", metadata: ["process": "\(worker.peer.process)"])
+        } catch {
+            logger.error(
+                "worker does not answer", metadata: ["process": "\(worker.peer.process)", "cause": "\(error)"])
+            retry(worker)
+        }
+    }
+
+    /// By another connection: on this one a late answer would be taken for the next one's.
+    func retry(_ worker: WorkerLink) {
+        release(worker)
+        forget(worker)
+        missed(worker.path, worker.peer)
+    }
+
+    private func missed(_ path: String, _ peer: WorkerPeer?) {
+        var entry = unreached[path] ?? Unreached(next: .zero)
+        entry.peer = peer ?? entry.peer
+        entry.tries += 1
+        entry.next = uptime + Self.retryAfter * min(entry.tries, 6)
+        if entry.tries > Self.triesMax { entry.peer?.kill() }
+        unreached[path] = entry
+    }
+
+    /// Workers that are to be asked again now.
+    func due() -> [String] { unreached.filter { $0.value.next <= uptime }.map(\.key).sorted() }
+
+    /// Their successors accept now.
+    func dismissReplaced() {
+        guard workers.count == listeners.workers else { return }
+        dismiss()
+    }
+
+    /// Nothing is left for anybody to take.
+    func letGo() {
+        replaced += workers.sorted { $0.key < $1.key }.map(\.value)
+        (workers, handed) = ([:], [:])
+        dismiss()
+    }
+
+    /// One that does not hear it keeps what it carries, and is told again.
+    private func dismiss() {
+        for worker in replaced {
+            attempt(worker) {
+                try worker.tell(.drain)
+                replaced.removeAll { $0 === worker }
+                leaving.append(worker)
+            }
+        }
+    }
+}
