@@ -14,6 +14,7 @@ extension HTTPProxy {
                 timedOut(exchange)
             }
         }
+        resumeAccepting()
         ticks &+= 1
         // Every ten seconds.
         if ticks % UInt64(10_000 / Self.tick) == 0 { forgive() }

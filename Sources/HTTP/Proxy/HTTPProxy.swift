@@ -27,6 +27,7 @@ public final class HTTPProxy {
     private(set) var listenerCount = 0
     var sink: SinkID?
     private var acceptSink: SinkID?
+    private var isAcceptingPaused = false
     var ticker: TimerID?
     var ticks: UInt64 = 0
 
@@ -139,10 +140,36 @@ public final class HTTPProxy {
         guard number < listenerCount else { return }
         var client = SocketAddress.loopback(port: 0)
         for _ in 0..<Self.acceptBudget {
-            guard state.pointee.connectionCount < state.pointee.limits.connections else { return }
+            guard state.pointee.connectionCount < state.pointee.limits.connections else { return pauseAccepting() }
             let answer = listeners[number].acceptFrom(&client)
-            guard answer >= 0 else { return }
+            guard answer >= 0 else {
+                if answer != -EAGAIN { pauseAccepting() }
+                return
+            }
             begin(answer, client, servers[number])
+        }
+    }
+
+    /// No connection, descriptor or memory is left: the queues keep what waits, and nobody spins over it.
+    private func pauseAccepting() {
+        isAcceptingPaused = true
+        watchListeners(for: [])
+    }
+
+    /// A tick later, where there is room.
+    func resumeAccepting() {
+        guard isAcceptingPaused, state.pointee.connectionCount < state.pointee.limits.connections else { return }
+        isAcceptingPaused = false
+        watchListeners(for: .readable)
+    }
+
+    private func watchListeners(for interest: Readiness) {
+        guard let acceptSink else { return }
+        for number in 0..<listenerCount {
+            let failure = loop.rewatch(
+                listeners[number].rawValue, for: interest, sink: acceptSink, token: UInt64(number))
+            // Tried again with the next tick.
+            if failure != 0 { isAcceptingPaused = true }
         }
     }
 
