@@ -18,13 +18,22 @@ public struct RelayTable: Sendable {
         _ generation: Generation, down: Set<BackendID> = [], old: RelayTable? = nil,
         policy: (PlacedService) -> RelayPolicy = { _ in RelayPolicy() }
     ) {
+        self.init(
+            generation.services.map { (placed: $0, seed: $0.flowSeed(of: generation.seed)) }, down: down, old: old,
+            policy: policy)
+    }
+
+    /// Of services whose flow hashes' seeds are known, as whoever has not the generation's own knows them.
+    public init(
+        _ seeded: [(placed: PlacedService, seed: UInt64)], down: Set<BackendID> = [], old: RelayTable? = nil,
+        policy: (PlacedService) -> RelayPolicy = { _ in RelayPolicy() }
+    ) {
         var services: [VIP: RelayService] = [:]
         var keeping = [Bool](repeating: false, count: Int(UInt16.max) + 1)
-        for placed in generation.services {
+        for (placed, seed) in seeded {
             let vip = placed.service.vip
             services[vip] = RelayService(
-                placed, seed: placed.flowSeed(of: generation.seed), down: down, policy: policy(placed),
-                old: old?.services[vip])
+                placed, seed: seed, down: down, policy: policy(placed), old: old?.services[vip])
             for backend in placed.backends { keeping[Int(backend.id.rawValue)] = true }
             for id in placed.rehashed(down: down) { keeping[Int(id.rawValue)] = false }
         }

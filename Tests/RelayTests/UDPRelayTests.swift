@@ -229,32 +229,44 @@ struct TableTests {
         let clients =
             (0..<20).map { SocketAddress(v4: 0x0a00_0000 + UInt32($0), port: 1) }
             + (0..<20).map { SocketAddress(high: 0x2001_0db8_0000_0000 + UInt64($0), low: 7, port: 1) }
+        let services = [ServiceID(rawValue: 1), ServiceID(rawValue: 2)]
         var open: [Int] = []
         var plain = [Int](repeating: 0, count: clients.count)
         for _ in 0..<20_000 {
             if open.count == 64 || !open.isEmpty && Bool.random(using: &random) {
                 let client = open.remove(at: Int.random(in: 0..<open.count, using: &random))
-                counts.remove(clients[client])
+                counts.remove(clients[client], services[client % 2])
                 plain[client] -= 1
             } else {
                 let client = Int.random(in: 0..<clients.count, using: &random)
-                counts.add(clients[client])
+                counts.add(clients[client], services[client % 2])
                 plain[client] += 1
                 open.append(client)
             }
             let client = Int.random(in: 0..<clients.count, using: &random)
-            let count = counts.count(clients[client])
+            let count = counts.count(clients[client], services[client % 2])
             #expect(count == plain[client])
         }
     }
 
     @Test func `an IPv6 client is its 64 network's, an IPv4 client its own`() {
+        let one = ServiceID(rawValue: 1)
         var counts = SourceCounts(connections: 4, secret: 3)
-        counts.add(SocketAddress(high: 0x2001_0db8_0000_0000, low: 1, port: 5))
-        counts.add(SocketAddress(v4: 0x0a00_0001, port: 5))
-        let same = counts.count(SocketAddress(high: 0x2001_0db8_0000_0000, low: 2, port: 6))
-        let other = counts.count(SocketAddress(v4: 0x0a00_0002, port: 5))
+        counts.add(SocketAddress(high: 0x2001_0db8_0000_0000, low: 1, port: 5), one)
+        counts.add(SocketAddress(v4: 0x0a00_0001, port: 5), one)
+        let same = counts.count(SocketAddress(high: 0x2001_0db8_0000_0000, low: 2, port: 6), one)
+        let other = counts.count(SocketAddress(v4: 0x0a00_0002, port: 5), one)
         #expect(same == 1 && other == 0)
+    }
+
+    @Test func `a client's connections with one service are not another's`() {
+        let client = SocketAddress(v4: 0x0a00_0001, port: 5)
+        var counts = SourceCounts(connections: 4, secret: 3)
+        for _ in 0..<3 { counts.add(client, ServiceID(rawValue: 1)) }
+        let (one, other) = (
+            counts.count(client, ServiceID(rawValue: 1)), counts.count(client, ServiceID(rawValue: 2))
+        )
+        #expect(one == 3 && other == 0)
     }
 }
 

@@ -231,7 +231,7 @@ final class TCPRelay {
         let index = connections.insert(
             TCPConnection(clientSocket: socket, client: client, service: service, flow: flow))
         connections.place(index).pointee.backend = backend
-        sources.add(client)
+        sources.add(client, service.id)
         ledger[service.id].connections += 1
         ledger[service.id].active += 1
         connect(index)
@@ -240,7 +240,7 @@ final class TCPRelay {
     private func refusal(of client: SocketAddress, by service: RelayService) -> RelayReason? {
         if !service.admits(client) { return .denied }
         if ledger[service.id].active >= service.policy.connections { return .serviceLimit }
-        if sources.count(client) >= service.policy.connectionsPerSource { return .sourceLimit }
+        if sources.count(client, service.id) >= service.policy.connectionsPerSource { return .sourceLimit }
         return nil
     }
 
@@ -363,7 +363,7 @@ final class TCPRelay {
             if let socket = connection.backendSocket.take() { reset(socket) }
         }
         let service = connection.service.id
-        sources.remove(connection.client)
+        sources.remove(connection.client, connection.service.id)
         ledger.count(reason, service)
         ledger[service].active -= 1
         if connection.isConnected { ledger[connection.backendID].active -= 1 }

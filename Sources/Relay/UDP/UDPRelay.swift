@@ -212,7 +212,7 @@ final class UDPRelay {
                 key: key, socket: socket, service: service, backend: backend, localHigh: facts.local_high,
                 localLow: facts.local_low))
         index.insert(index.hash(key), flow)
-        sources.add(key.client)
+        sources.add(key.client, service.id)
         ledger[service.id].connections += 1
         ledger[service.id].active += 1
         ledger[service.backends[backend].id].connections += 1
@@ -228,7 +228,7 @@ final class UDPRelay {
         if flows.isFull { return .exhausted }
         if !service.admits(client) { return .denied }
         if ledger[service.id].active >= service.policy.connections { return .serviceLimit }
-        if sources.count(client) >= service.policy.connectionsPerSource { return .sourceLimit }
+        if sources.count(client, service.id) >= service.policy.connectionsPerSource { return .sourceLimit }
         return nil
     }
 
@@ -242,7 +242,7 @@ final class UDPRelay {
         let flow = flows.remove(number)
         clock.disarm(number)
         index.remove(index.hash(flow.key), number)
-        sources.remove(flow.key.client)
+        sources.remove(flow.key.client, flow.service.id)
         ledger.count(reason, flow.service.id)
         ledger[flow.service.id].active -= 1
         ledger[flow.backendID].active -= 1
