@@ -146,7 +146,7 @@ struct AdoptionSite {
         let logger = Logger(label: "adoption") { _ in SwiftLogNoOpLogHandler() }
         workforce = Workforce(
             loop: try EventLoop.start(name: "adoption"),
-            spawn: WorkerSpawn(directory: directory.path, user: getuid(), group: getgid()),
+            spawn: WorkerSpawn(directory: directory.path, user: getuid(), group: getgid(), workers: workers),
             listeners: ListenerSockets(
                 workers: workers,
                 settings: .init(sources: directory.path, cache: directory.path, pins: directory.path), logger: logger),

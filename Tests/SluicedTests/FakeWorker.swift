@@ -56,7 +56,7 @@ final class FakeWorker: Sendable {
     /// The names of the services in each order that it was given.
     var services: [[String]] {
         get throws {
-            try orders.withLock { $0 }.map { try $0.generation().services.map(\.service.name) }
+            try orders.withLock { $0 }.map { try $0.relayed().map(\.placed.service.name) }
         }
     }
 

@@ -68,6 +68,6 @@ import Testing
         let read = try WorkerWire.value(WorkerWire.bytes(order), as: WorkerOrder.self)
         #expect(try read.routing() == content.routing)
         #expect(try read.routed() == content.services)
-        #expect(try read.generation().services.isEmpty)
+        #expect(try read.relayed().isEmpty)
     }
 }

@@ -33,6 +33,13 @@ struct WorkerWireTests {
         let order = WorkerOrder(generation, services: [placed], down: [BackendID(rawValue: 7)], workers: 2)
         let read = try WorkerWire.value(WorkerWire.bytes(order), as: WorkerOrder.self)
         #expect(read == order)
-        #expect(try read.generation() == generation)
+        let relayed = try read.relayed()
+        #expect(relayed.map(\.placed) == [placed] && relayed.map(\.seed) == [placed.flowSeed(of: .max)])
+    }
+
+    @Test func `an order does not say the fleet's secret`() throws {
+        let secret: UInt64 = 0x1234_5678_9abc_def1
+        let order = WorkerOrder(Generation(epoch: 2, number: 5, seed: secret), services: [], down: [], workers: 2)
+        #expect(!String(decoding: try WorkerWire.bytes(order), as: UTF8.self).contains("\(secret)"))
     }
 }

@@ -38,7 +38,7 @@ final class HTTPHandler: ListenerHandler {
         leaving.append(proxy)
     }
 
-    func apply(_ generation: Generation, _ order: WorkerOrder) throws {
+    func apply(_ order: WorkerOrder) throws {
         let down = Set(order.down.map(BackendID.init(rawValue:)))
         content = HTTPContent(routing: try order.routing(), services: try order.routed(), down: down)
         for (key, proxy) in proxies {

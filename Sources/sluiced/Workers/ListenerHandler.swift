@@ -13,7 +13,7 @@ protocol ListenerHandler: AnyObject {
     func stopListening(on key: ListenerKey)
 
     /// Puts an order in force in one step.
-    func apply(_ generation: Generation, _ order: WorkerOrder) throws
+    func apply(_ order: WorkerOrder) throws
 
     /// Takes nothing new, as another process has the same sockets; what is under way goes on.
     func drain()
@@ -37,9 +37,9 @@ final class RelayHandler: ListenerHandler {
 
     func stopListening(on key: ListenerKey) { worker.assumeIsolated { $0.stopListening(on: key.vip) } }
 
-    func apply(_ generation: Generation, _ order: WorkerOrder) {
+    func apply(_ order: WorkerOrder) throws {
         let down = Set(order.down.map(BackendID.init(rawValue:)))
-        let fresh = RelayTable(generation, down: down, old: table) {
+        let fresh = RelayTable(try order.relayed(), down: down, old: table) {
             RelayPolicy($0.service.relay, workers: order.workers)
         }
         table = fresh
@@ -52,12 +52,13 @@ final class RelayHandler: ListenerHandler {
 }
 
 extension RelayPolicy {
-    /// One worker's part of what a service allows on its host.
+    /// One worker's part of what a service allows on its host. What it allows a source is whole: the kernel brings all of
+    /// a source's connections to one worker then.
     init(_ settings: RelaySettings, workers: Int) {
         func part(_ limit: Int?) -> Int { limit.map { max(1, ($0 + workers - 1) / max(workers, 1)) } ?? .max }
         self.init(
             connectTimeout: settings.connectTimeout, idleTimeout: settings.idleTimeout,
-            connections: part(settings.maxConnections), connectionsPerSource: part(settings.maxConnectionsPerSource))
+            connections: part(settings.maxConnections), connectionsPerSource: settings.maxConnectionsPerSource ?? .max)
         switch settings.proxyProtocol {
         case .none: proxyProtocol = .none
         case .v1: proxyProtocol = .v1

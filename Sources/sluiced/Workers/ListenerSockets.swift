@@ -92,7 +92,9 @@ struct ListenerSockets {
         guard let slots = sockets[key] else { return }
         // Places of a service are its own, so that a daemon that comes later finds them without being told.
         let first = Int(placed.id.rawValue) * Int(WORKERS_MAX) % Int(LISTENERS_MAX)
-        let direction = Direction(key: placed.service.flowKey, seed: seed, first: first)
+        // Where a source has a limit one worker is to count all of its connections.
+        let flowKey = placed.service.relay.maxConnectionsPerSource == nil ? placed.service.flowKey : .sourceIP
+        let direction = Direction(key: flowKey, seed: seed, first: first)
         let known = directions[key]
         guard known != direction, let choice = loaded() else { return }
         directions[key] = direction
@@ -101,7 +103,7 @@ struct ListenerSockets {
                 try choice.place(socket.descriptor, at: first + slot)
             }
             try choice.direct(
-                key.vip, by: placed.service.flowKey, seed: seed, toWorkers: workers, first: first)
+                key.vip, by: flowKey, seed: seed, toWorkers: workers, first: first)
             if known == nil, let socket = slots.first?.value { try choice.attach(to: socket.descriptor) }
         } catch {
             logger.warning("the kernel chooses the worker", metadata: ["listener": "\(key.vip)", "cause": "\(error)"])

@@ -17,6 +17,9 @@ struct WorkerCommand: ParsableCommand {
     @Option(help: "Its place among the workers.")
     var slot: Int
 
+    @Option(help: "How many workers there are.")
+    var workers: Int
+
     @Option(help: "The user's number that it becomes.")
     var user: UInt32
 
@@ -30,13 +33,17 @@ struct WorkerCommand: ParsableCommand {
             try Privileges.become(user: user, group: group)
             let loop = try EventLoop(name: "worker-\(slot)")
             let process = WorkerProcess(
-                slot: slot, loop: loop, control: Descriptor(adopting: Self.control), descriptors: descriptors)
+                slot: slot, loop: loop, control: Descriptor(adopting: Self.control), descriptors: descriptors,
+                memory: Self.hostMemory / 4 / max(workers, 1))
             loop.execute { process.start() }
             loop.run()
         } catch {
             throw StartFailure(description: "sluiced worker: \(error)")
         }
     }
+
+    /// Bytes.
+    private static var hostMemory: Int { sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) }
 
     /// As many as it may have.
     private static func raiseDescriptors() -> Int {

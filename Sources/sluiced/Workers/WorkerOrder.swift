@@ -3,15 +3,15 @@
 import Foundation
 import Model
 
-/// All that a worker is to know, whole: it goes by it from one moment to the next.
+/// All that a worker is to know, whole: it goes by it from one moment to the next. Workers have no privilege, and not the
+/// fleet's secret either: of each service that they relay they have the seed of its flow hash.
 struct WorkerOrder: Codable, Hashable, Sendable {
     /// Of what it was made.
     var epoch: UInt64
     var number: UInt64
-    /// The fleet's secret.
-    var seed: UInt64
-    /// The services that sockets serve on this host, as canonical bytes.
+    /// The services that sockets serve on this host, as canonical bytes, and the seeds of their flow hashes.
     private var blobs: [Data]
+    private var flowSeeds: [UInt64]
     /// Those that routes name, likewise.
     private var routedBlobs: [Data]
     /// Listeners and routes as canonical bytes; nil where there are none.
@@ -23,8 +23,9 @@ struct WorkerOrder: Codable, Hashable, Sendable {
 
     /// - Parameter services: those that sockets serve.
     init(_ generation: Generation, services: [PlacedService], down: Set<BackendID>, workers: Int) {
-        (epoch, number, seed) = (generation.epoch, generation.number, generation.seed)
+        (epoch, number) = (generation.epoch, generation.number)
         blobs = services.map { Data($0.canonicalBytes) }
+        flowSeeds = services.map { $0.flowSeed(of: generation.seed) }
         let named = generation.routing.services
         routedBlobs = generation.services.filter { named.contains($0.service.name) }.map { Data($0.canonicalBytes) }
         routingBytes = generation.routing.isEmpty ? nil : Data(generation.routing.canonical.bytes)
@@ -32,11 +33,13 @@ struct WorkerOrder: Codable, Hashable, Sendable {
         self.workers = workers
     }
 
-    /// The generation, with these services alone.
+    /// The services that sockets serve, each with the seed of its flow hash.
     ///
     /// - Throws: where it is not what this version writes.
-    func generation() throws -> Generation {
-        Generation(epoch: epoch, number: number, seed: seed, services: try Self.services(blobs))
+    func relayed() throws -> [(placed: PlacedService, seed: UInt64)] {
+        let services = try Self.services(blobs)
+        guard services.count == flowSeeds.count else { throw UnevenOrder(services: services.count) }
+        return zip(services, flowSeeds).map { (placed: $0, seed: $1) }
     }
 
     /// The services that routes name.
@@ -49,4 +52,10 @@ struct WorkerOrder: Codable, Hashable, Sendable {
     private static func services(_ blobs: [Data]) throws -> [PlacedService] {
         try blobs.map { try PlacedService(canonical: Array($0)) }
     }
+}
+
+/// An order whose parts do not belong together.
+struct UnevenOrder: Error, CustomStringConvertible {
+    let services: Int
+    var description: String { "an order has \(services) services and not as many seeds" }
 }

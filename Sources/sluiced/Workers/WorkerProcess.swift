@@ -25,30 +25,38 @@ final class WorkerProcess: @unchecked Sendable {
     private var listeners: [Listener] = []
     private var isDraining = false
     private var timer: TimerID?
+    private var listening: Registration?
+    private var pause: TimerID?
 
     private static let lookInterval = Duration.milliseconds(100)
     private static let patience = Duration.seconds(2)
 
-    init(slot: Int, loop: EventLoop, control: consuming Descriptor, descriptors: Int) {
+    /// - Parameter memory: of the host, that its buffers may take, bytes.
+    init(slot: Int, loop: EventLoop, control: consuming Descriptor, descriptors: Int, memory: Int) {
         self.slot = slot
         self.loop = loop
         self.control = control
-        relay = RelayHandler(loop: loop, limits: RelayLimits(descriptors: descriptors))
+        relay = RelayHandler(loop: loop, limits: RelayLimits(descriptors: descriptors, memory: memory))
         http = HTTPHandler(loop: loop, limits: ProxyLimits(descriptors: descriptors))
         handlers = [.relay: relay, .http: http]
     }
 
     func start() {
-        do {
-            _ = try loop.register(control, for: .readable) { [unowned self] _ in accept() }
-        } catch {
-            // Nobody could tell it anything.
-            end()
-        }
+        hear()
+        pause = loop.timer { [unowned self] in hear() }
         timer = loop.timer { [unowned self] in look() }
     }
 
     private func end() { loop.stop() }
+
+    private func hear() {
+        do {
+            listening = try loop.register(control, for: .readable) { [unowned self] _ in accept() }
+        } catch {
+            // Nobody could tell it anything.
+            end()
+        }
+    }
 
     // MARK: The daemon's connections
 
@@ -65,7 +73,10 @@ final class WorkerProcess: @unchecked Sendable {
                 serve(connection)
             }
         } catch {
-            // Whoever connected sees its connection closed.
+            // No descriptor is left, for one: the daemon waits in the queue, and nobody spins over it.
+            if let listening { loop.deregister(listening) }
+            listening = nil
+            if let pause { loop.arm(pause, after: Self.lookInterval) }
         }
     }
 
@@ -128,8 +139,7 @@ final class WorkerProcess: @unchecked Sendable {
     }
 
     private func apply(_ order: WorkerOrder) throws {
-        let generation = try order.generation()
-        for handler in handlers.values { try handler.apply(generation, order) }
+        for handler in handlers.values { try handler.apply(order) }
     }
 
     private func listen(_ socket: consuming Descriptor, for key: ListenerKey) throws {
@@ -207,9 +217,12 @@ final class OwnedDescriptor: Sendable {
 }
 
 extension RelayLimits {
-    /// What fits so many descriptors: a connection has two, a flow one, a pipe two.
-    init(descriptors: Int) {
+    /// What fits so many descriptors (a connection has two, a flow one, a pipe two) and so many bytes of memory: two
+    /// buffers a connection, or readers that stand still could take what others need.
+    init(descriptors: Int, memory: Int) {
         let most = max(64, min(65_536, (descriptors - 2048) / 3))
-        self.init(connections: most, flows: most, buffers: most * 2)
+        let plain = RelayLimits()
+        let connections = max(64, min(most, memory / (2 * plain.bufferBytes)))
+        self.init(connections: connections, flows: most, buffers: connections * 2)
     }
 }

@@ -11,6 +11,8 @@ struct WorkerSpawn: Sendable {
     let directory: String
     let user: UInt32
     let group: UInt32
+    /// How many there are to be: of the host's memory each has its part.
+    let workers: Int
 
     /// - Returns: the process, which runs even where its link does not come about, and its link.
     func start(slot: Int) throws -> (process: pid_t, link: Result<WorkerLink, any Error>) {
@@ -60,7 +62,10 @@ struct WorkerSpawn: Sendable {
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
         Self.setSignals(&attributes)
-        let words = ["sluiced", "worker", "--slot", "\(slot)", "--user", "\(user)", "--group", "\(group)"]
+        let words = [
+            "sluiced", "worker", "--slot", "\(slot)", "--workers", "\(workers)", "--user", "\(user)",
+            "--group", "\(group)",
+        ]
         let arguments = words.map { strdup($0) } + [nil]
         defer { for text in arguments { free(text) } }
         var process = pid_t()

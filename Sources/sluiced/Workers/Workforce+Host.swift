@@ -15,7 +15,8 @@ extension Workforce {
         self.init(
             loop: try EventLoop.start(name: "sluiced-workers"),
             spawn: WorkerSpawn(
-                directory: "\(host.directories.run)/\(WorkerSockets.folder)", user: owner.user, group: owner.group),
+                directory: "\(host.directories.run)/\(WorkerSockets.folder)", user: owner.user, group: owner.group,
+                workers: count),
             listeners: ListenerSockets(
                 workers: count,
                 settings: .init(
