@@ -132,7 +132,7 @@ let package = Package(
             "SluicedTests",
             [
                 "sluiced", "Admin", "Coordination", "Documents", "EventLoop", "HTTP", "Model", "Programs", "Reconciler",
-                "Storage", logging,
+                "Storage", logging, "CLinux",
             ]),
         tests("CoordinationTests", ["Coordination", "ConsulAPI", "Reconciler", "Storage", nio, logging]),
     ],

@@ -50,6 +50,10 @@ enum Privileges {
         try check(sluice_set_capabilities(0), "drop the capabilities")
     }
 
+    /// Whatever a worker is brought to do, it begins no program, no kind of socket but IP's, and nothing that looks at
+    /// other processes or changes the host: seccomp(2), of this thread and those that it begins.
+    static func forbidSystemCalls() throws { try check(sluice_forbid_system_calls(), "forbid system calls") }
+
     /// Keeps of what the process has only these, for good; those in `kept` that it has not are answered.
     ///
     /// Throws where other threads run already, or on a kernel before 5.8, which has no capability for BPF alone.

@@ -31,6 +31,7 @@ struct WorkerCommand: ParsableCommand {
             // Before its privileges go: what the daemon raised counts for it too.
             let descriptors = Self.raiseDescriptors()
             try Privileges.become(user: user, group: group)
+            try Privileges.forbidSystemCalls()
             let loop = try EventLoop(name: "worker-\(slot)")
             let process = WorkerProcess(
                 slot: slot, loop: loop, control: Descriptor(adopting: Self.control), descriptors: descriptors,
