@@ -65,9 +65,24 @@ public final class ListenerChoice: Sendable {
         do {
             try sockets.update(UInt32(place), UInt64(socket.rawValue))
         } catch {
-            // It is placed already: an earlier process of this host did.
-            if error.errno != EBUSY { throw error }
+            // It has a place already, by an earlier process of this host: this one, or one from before a change.
+            guard error.errno == EBUSY, let cookie = Self.cookie(of: socket) else { throw error }
+            if try holds(place, cookie) { return }
+            for other in 0..<Int(LISTENERS_MAX) where try holds(other, cookie) { try sockets.delete(UInt32(other)) }
+            try sockets.update(UInt32(place), UInt64(socket.rawValue))
         }
+    }
+
+    /// The kernel answers a socket's cookie for it.
+    private func holds(_ place: Int, _ cookie: UInt64) throws(BPFError) -> Bool {
+        try sockets.lookup(UInt32(place), as: UInt64.self) == cookie
+    }
+
+    /// SO_COOKIE, socket(7).
+    private static func cookie(of socket: borrowing Descriptor) -> UInt64? {
+        var cookie: UInt64 = 0
+        var length = socklen_t(MemoryLayout<UInt64>.size)
+        return getsockopt(socket.rawValue, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 ? cookie : nil
     }
 
     /// Sends what comes to the service's VIP from now on to the sockets at `first` and after: by one store.

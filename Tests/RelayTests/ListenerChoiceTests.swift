@@ -177,4 +177,22 @@ import Testing
         #expect(heard.count { $0 == UInt8(ascii: "l") } == 50)
         if migrates { #expect(heard.count { $0 == UInt8(ascii: "w") } == 50) }
     }
+
+    @Test func `a socket that has another place already moves`() throws {
+        let (port, numbers) = try Self.listeners(Self.four, .tcp)
+        defer { for number in numbers { close(number) } }
+        let service = try Self.service(VIP(address: Self.four, port: port, transport: .tcp), .fiveTuple)
+        let choice = try Self.choice()
+        try Self.place(choice, numbers, from: 200)
+        let third = Descriptor(adopting: numbers[3])
+        for _ in 0..<2 { try choice.place(third, at: 300) }
+        _ = third.release()
+        try choice.direct(service, toWorkers: 1, first: 300)
+        for _ in 0..<20 {
+            let client = try Descriptor.stream(for: .loopback(port: port))
+            _ = try client.connect(to: .loopback(port: port))
+            #expect(Self.receiver(numbers) == 3)
+            close(accept(numbers[3], nil, nil))
+        }
+    }
 }
