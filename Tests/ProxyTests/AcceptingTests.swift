@@ -24,6 +24,20 @@ struct AcceptingTests {
         }
     }
 
+    @Test(arguments: [request, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}\0\0\0\0\0"])
+    func `who has just come is answered by a proxy that drains`(request: String) async throws {
+        let fixture = try await Fixture(backends: [])
+        let client = try PlainSocket(port: fixture.port)
+        try await awaited("it is accepted") { await fixture.worker.counters.connections == 1 }
+        await fixture.worker.drain()
+        client.write(request)
+        // Of HTTP/2: our settings, and that no more requests are to come.
+        let answer = client.read()
+        #expect(answer.contains(" 204 ") || answer.utf8.count > 30)
+        try await awaited("it is gone") { await fixture.worker.openConnections == 0 }
+        await fixture.end()
+    }
+
     @Test func `beyond the limit of connections new ones wait, and the loop rests`() async throws {
         var limits = Fixture.limits
         limits.connections = 2

@@ -130,7 +130,7 @@ extension HTTPProxy {
             return
         }
         guard let http2 = connection.pointee.http2 else {
-            if connection.pointee.active == 0 { finish(connection) }
+            if connection.pointee.active == 0 && !mayAsk(connection) { finish(connection) }
             return
         }
         guard room(connection, HTTP2Connection.controlRoom) else { return }

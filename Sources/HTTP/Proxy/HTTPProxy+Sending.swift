@@ -224,6 +224,11 @@ extension HTTPProxy {
         connection.pointee.stage = .http2
         guard room(connection, HTTP2Connection.controlRoom) else { return false }
         http2.pointee.start(to: &connection.pointee.out.writer)
+        if connection.pointee.isLeaving {
+            // It had not said yet what it speaks when it was to go away.
+            connection.pointee.isLeaving = false
+            leave(connection)
+        }
         return true
     }
 }

@@ -15,6 +15,7 @@ extension HTTPProxy {
             }
         }
         resumeAccepting()
+        endDrained()
         ticks &+= 1
         // Every ten seconds.
         if ticks % UInt64(10_000 / Self.tick) == 0 { forgive() }

@@ -284,15 +284,6 @@ public final class HTTPProxy {
 
     // MARK: Ending
 
-    /// Listening sockets are closed; connections are told to go away and end when their requests have.
-    public func drain() {
-        closeListeners()
-        state.pointee.isDraining = true
-        for place in 0..<state.pointee.limits.connections {
-            if let connection = connections[place], connection.pointee.isOpen { leave(connection) }
-        }
-    }
-
     /// Closes whatever is open. The loop goes on without it.
     public func stop() {
         closeListeners()
@@ -305,7 +296,7 @@ public final class HTTPProxy {
         if let ticker { loop.remove(ticker) }
     }
 
-    private func closeListeners() {
+    func closeListeners() {
         for number in 0..<listenerCount {
             // Another process may have the same socket: the close alone would not end its events.
             loop.unwatch(listeners[number].rawValue)
