@@ -13,6 +13,8 @@ struct Tally: Decodable, Sendable, CustomStringConvertible {
     var failures: [Failure] = []
     /// Answers by backend.
     var backends: [String: Int]
+    /// Seconds from a connect to its answer, of `requests`.
+    var slowest: Double?
     /// Of connections that were held.
     var connections: Int?
     var kept: Int?
