@@ -19,7 +19,11 @@ struct WorkerDeathTests {
     /// Kills a worker under load. Those of its connections that are held end; whoever comes meanwhile waits.
     private static func kill(_ worker: String, in lab: Lab) async throws -> Double {
         let held = try await lab.hold(connections, pause: 0.1)
-        let rows = try await lab.edge.ctl("connection", "list", "--limit", "1000", as: [Connection].self)
+        var rows: [Connection] = []
+        try await until("all that are held are listed") {
+            rows = try await lab.edge.ctl("connection", "list", "--limit", "1000", as: [Connection].self)
+            return rows.count == connections
+        }
         let own = rows.count { "\($0.worker)" == worker }
         #expect((1..<connections).contains(own), "\(own) of \(rows.count)")
         let stream = try await lab.stream(concurrency: concurrency, pause: 0)

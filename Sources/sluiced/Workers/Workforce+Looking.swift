@@ -62,7 +62,8 @@ extension Workforce {
     private func ask<Value>(_ worker: WorkerLink, _ body: (WorkerLink) throws -> Value) -> Value? {
         do {
             return try body(worker)
-        } catch is WorkerRefusal {
+        } catch let refusal as WorkerRefusal {
+            logger.error("\(refusal)", metadata: ["process": "\(worker.peer.process)"])
             return nil
         } catch {
             discard(worker, because: error)
