@@ -74,10 +74,16 @@ struct HTTP2PeersTests {
         let server = try ScriptedHTTPServer { _ in .late(.milliseconds(500), body: "late", headers: [:]) }
         defer { server.stop() }
         let proxy = try await Fixture(backends: [server.port])
-        async let answer = Shell.run("nghttp -v \(proxy.address)/")
+        let command = "nghttp -v \(proxy.address)/ 2>&1"
+        // On a thread of its own: with all tasks' threads waiting for programs the drain would come too late.
+        let (ends, end) = AsyncStream.makeStream(of: String.self)
+        try DetachedThread.run {
+            do { end.yield(try Shell.run(command)) } catch { end.yield("\(error)") }
+            end.finish()
+        }
         try await awaited("the request") { server.requests.count == 1 }
         await proxy.worker.drain()
-        let shown = try await answer
+        let shown = await ends.first { _ in true } ?? ""
         try await awaited("the connections' end") { await proxy.worker.openConnections == 0 }
         await proxy.end()
         #expect(shown.contains("late"))
