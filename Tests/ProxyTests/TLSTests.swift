@@ -132,6 +132,31 @@ struct TLSTests {
         #expect(answer.contains("Reused, TLSv1.3"))
     }
 
+    @Test func `a session is resumed after its key's successor came`() async throws {
+        let authority = try Authority()
+        let own = try authority.make("one.test")
+        let keys = (0..<2).map { turn in (0..<TLSServer.ticketKeyBytes).map { UInt8($0 + turn) } }
+        var material = TLSMaterial([try .init(chainFile: own.chain, keyFile: own.key)])
+        material.ticketKeys = [keys[0]]
+        let served = try await Served(TLSServer(material))
+        let session = "\(authority.folder.path)/session"
+        let ask = "printf 'GET /-/answer HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n'"
+        func client(_ arguments: String) throws -> String {
+            let connect = "openssl s_client -ign_eof -connect 127.0.0.1:\(served.port)"
+            return try Shell.run("\(ask) | timeout 20 \(connect) \(arguments) 2>&1 || true")
+        }
+        _ = try client("-sess_out \(session)")
+        material.ticketKeys = [keys[1], keys[0]]
+        try await served.proxy.worker.replace(tls: TLSServer(material))
+        let later = try client("-sess_in \(session)")
+        material.ticketKeys = [keys[1]]
+        try await served.proxy.worker.replace(tls: TLSServer(material))
+        let last = try client("-sess_in \(session)")
+        await served.proxy.end()
+        #expect(later.contains("Reused, TLSv1.3"))
+        #expect(last.contains("New, TLSv1.3"))
+    }
+
     @Test func `a file that does not serve is named with its fault`() throws {
         let authority = try Authority()
         let (one, two) = (try authority.make("one.test"), try authority.make("two.test"))

@@ -94,6 +94,9 @@ public final class HTTPProxy {
         if servers.indices.contains(number) { servers[number] = tls }
     }
 
+    /// New connections of all listeners; nil: they speak in clear.
+    public func replace(tls: TLSServer?) { servers = servers.map { _ in tls } }
+
     /// Puts a configuration in force in one step; exchanges under way keep their backends.
     public func apply(_ configuration: ProxyConfiguration) {
         let old = services

@@ -25,6 +25,9 @@ public actor ProxyWorker {
         try running().replace(tls: tls, ofListener: number)
     }
 
+    /// New connections of all listeners use these certificates; nil: they speak in clear.
+    public func replace(tls: TLSServer?) { proxy?.replace(tls: tls) }
+
     /// Takes a connection that somebody else accepted, and of which nothing was read (MSG_PEEK tells what it speaks).
     public func adopt(
         _ socket: consuming Descriptor, from client: SocketAddress, tls: TLSServer? = nil
