@@ -4,7 +4,7 @@ import Model
 
 /// One entry of `listeners`.
 struct ListenerReader {
-    private static let keys = ["name", "address", "port", "protocol"]
+    private static let keys = ["name", "address", "port", "protocol", "tls"]
 
     /// All that could be read, and the names of all that are there.
     static func listeners(_ reader: Reader?, beside services: ServicesTogether) -> (read: [Listener], names: [String]) {
@@ -24,12 +24,13 @@ struct ListenerReader {
             } else if let name {
                 lines[name] = fields.place.line
             }
-            guard let name, let bind, let speech else { continue }
+            let tls = fields["tls"].map { ListenerTLS($0) } ?? .some(nil)
+            guard let name, let bind, let speech, let tls else { continue }
             if let owner = services.owner(of: bind) { fields.problem("\(bind) belongs to service '\(owner)'") }
             if let other = binds.updateValue(name, forKey: bind), other != name {
                 fields.problem("listeners '\(other)' and '\(name)' share \(bind)")
             }
-            read.append(Listener(name: name, bind: bind, speech: speech))
+            read.append(Listener(name: name, bind: bind, speech: speech, tls: tls))
         }
         return (read, lines.keys.sorted())
     }

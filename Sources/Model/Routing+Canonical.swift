@@ -21,14 +21,19 @@ extension Routing {
 
 extension Listener {
     fileprivate var canonical: CanonicalValue {
-        .object(["name": .string(name), "bind": .string("\(bind)"), "protocol": .string(speech.rawValue)])
+        var members: [String: CanonicalValue] = [
+            "name": .string(name), "bind": .string("\(bind)"), "protocol": .string(speech.rawValue),
+        ]
+        if let tls { members["tls"] = tls.canonical }
+        return .object(members)
     }
 
     fileprivate init(_ reader: CanonicalReader) throws(CanonicalError) {
-        let fields = try reader.object(["name", "bind", "protocol"])
+        let fields = try reader.object(["name", "bind", "protocol", "tls"])
         self.init(
             name: try fields["name"].string(), bind: try fields["bind"].parsed(as: "VIP"),
-            speech: try fields["protocol"].choice())
+            speech: try fields["protocol"].choice(),
+            tls: try fields.optional("tls").map { reader throws(CanonicalError) in try ListenerTLS(reader) })
     }
 }
 

@@ -3,7 +3,7 @@
 /// An address at which this fleet's hosts speak HTTP themselves.
 public struct Listener: Hashable, Sendable {
     public enum Speech: String, Hashable, Sendable, CaseIterable {
-        /// In clear: HTTP/2 with prior knowledge and HTTP/1.1, told apart by their first bytes.
+        /// HTTP/2 with prior knowledge and HTTP/1.1, told apart by their first bytes, or, by TLS, by ALPN.
         case http
     }
 
@@ -12,11 +12,14 @@ public struct Listener: Hashable, Sendable {
     /// TCP, with a port.
     public var bind: VIP
     public var speech: Speech
+    /// Nil: in clear.
+    public var tls: ListenerTLS?
 
-    public init(name: String, bind: VIP, speech: Speech = .http) {
+    public init(name: String, bind: VIP, speech: Speech = .http, tls: ListenerTLS? = nil) {
         self.name = name
         self.bind = bind
         self.speech = speech
+        self.tls = tls
     }
 }
 
@@ -81,6 +84,7 @@ extension Routing {
                 refuse(.duplicate, "listener \(other) has \(bind) already")
             }
             if bind.port == 0 || bind.transport != .tcp { refuse(.value, "\(bind) is no TCP port") }
+            for fault in listener.tls?.faults ?? [] { refuse(.value, fault) }
             if let other = services.first(where: { $0.takes(bind) }) {
                 refuse(.duplicate, "\(bind) belongs to service \(other.name)")
             }

@@ -16,7 +16,22 @@ private func document(_ routes: String..., listeners: String...) -> String {
     return lines.joined(separator: "\n") + "\n"
 }
 
+/// A listener with its `tls`.
+private func secure(_ tls: String) -> String { "{ name: back, address: 10.9.9.8, port: 443, \(tls) }" }
+
+private let own = "certificates: [ { cert: /a.pem, key: /a.key } ]"
+
 @Suite struct `Listeners and routes` {
+    @Test func `name the files of their certificates, and who must show one`() throws {
+        let tls = "tls: { \(own), client-ca: /ca.pem, protocols: [http/1.1], min-version: 1.3 }"
+        let text = document("{ service: web }", listeners: secure(tls))
+        let routing = try ServicesDocument.parse(text: text, file: "s.yaml").desired.routing
+        let wanted = ListenerTLS(
+            certificates: [.init(chain: "/a.pem", key: "/a.key")], clientAuthority: "/ca.pem", speeches: [.http1],
+            minimumVersion: .tls13)
+        #expect(routing.listeners.map(\.tls) == [wanted, nil])
+    }
+
     @Test func `say which requests go where`() throws {
         let text = document(
             "{ match: { host: API.example.org, path: /v1/, method: GET, headers: [ { name: X-A, value: '1' } ] }, "
@@ -66,6 +81,16 @@ private func document(_ routes: String..., listeners: String...) -> String {
         Bad(
             document("{ service: web }", listeners: "{ name: back, address: 10.9.9.8, port: 80, protocol: htp }"),
             "s.yaml:6:58: protocol: expected http, found 'htp'; did you mean 'http'?"),
+        Bad(
+            document("{ service: web }", listeners: secure("tls: { certificates: [ { cert: a.pem, key: /a.key } ] }")),
+            "s.yaml:6:80: cert: expected an absolute path such as /var/lib/sluice, found 'a.pem'"),
+        Bad(
+            document("{ service: web }", listeners: secure("tls: { certificates: [ { cert: /a.pem } ] }")),
+            "s.yaml:6:72: a certificate needs 'key'"),
+        Bad(
+            document("{ service: web }", listeners: secure("tls: { \(own), protocols: [h3], min-version: 1.1 }")),
+            "s.yaml:6:117: protocols: expected h2 or http/1.1, found 'h3'; did you mean 'h2'?",
+            "s.yaml:6:135: min-version: expected 1.2 or 1.3, found 1.1"),
         Bad(
             document("{ service: web }", listeners: "{ name: back, address: 10.9.9.8, port: 80 }"),
             "s.yaml:6:5: listeners 'front' and 'back' share 10.9.9.8:80/tcp"),

@@ -57,6 +57,29 @@ import Testing
         #expect(String(decoding: bytes, as: UTF8.self) == expected)
     }
 
+    @Test func `name TLS's files and hold none of them`() throws {
+        let tls = ListenerTLS(
+            certificates: [.init(chain: "/a.pem", key: "/a.key"), .init(chain: "/b.pem", key: "/b.key")],
+            clientAuthority: "/ca.pem", speeches: [.http1], minimumVersion: .tls13)
+        let bind = try #require(VIP("10.0.0.9:443/tcp"))
+        let routing = Routing(listeners: [Listener(name: "web", bind: bind, tls: tls)], routes: [Self.route])
+        let generation = try Self.generation(routing)
+        let digests = ["web": String(repeating: "0", count: 64)]
+        let manifest = try Generation.Manifest(generation.manifestBytes(digests: digests))
+        #expect(try Generation(manifest, services: generation.services) == generation)
+    }
+
+    @Test func `with TLS need certificates by absolute paths`() throws {
+        let bind = try #require(VIP("10.0.0.9:443/tcp"))
+        func faults(_ tls: ListenerTLS) throws -> [String] {
+            try self.faults(Routing(listeners: [Listener(name: "web", bind: bind, tls: tls)], routes: [Self.route]))
+        }
+        #expect(try faults(ListenerTLS(certificates: [])) == ["listener web: TLS needs a certificate"])
+        #expect(
+            try faults(ListenerTLS(certificates: [.init(chain: "a.pem", key: "/a.key")]))
+                == ["listener web: a.pem is no absolute path"])
+    }
+
     @Test func `make a generation by themselves`() throws {
         let first = try Self.generation(Routing())
         let next = try Generation.next(

@@ -64,7 +64,7 @@ import Testing
         let content = try Self.content()
         let generation = Generation(
             epoch: 1, number: 2, seed: 3, services: content.services, routing: content.routing)
-        let order = WorkerOrder(generation, services: [], down: [], workers: 2)
+        let order = WorkerOrder(generation, services: [], down: [], workers: 2, tls: [:])
         let read = try WorkerWire.value(WorkerWire.bytes(order), as: WorkerOrder.self)
         #expect(try read.routing() == content.routing)
         #expect(try read.routed() == content.services)

@@ -30,7 +30,7 @@ struct WorkerWireTests {
                     backend: Backend(name: "a", address: IPAddress(v4: 0x0a00_0001), port: 8080))
             ])
         let generation = Generation(epoch: 2, number: 5, seed: .max, services: [placed])
-        let order = WorkerOrder(generation, services: [placed], down: [BackendID(rawValue: 7)], workers: 2)
+        let order = WorkerOrder(generation, services: [placed], down: [BackendID(rawValue: 7)], workers: 2, tls: [:])
         let read = try WorkerWire.value(WorkerWire.bytes(order), as: WorkerOrder.self)
         #expect(read == order)
         let relayed = try read.relayed()
@@ -39,7 +39,7 @@ struct WorkerWireTests {
 
     @Test func `an order does not say the fleet's secret`() throws {
         let secret: UInt64 = 0x1234_5678_9abc_def1
-        let order = WorkerOrder(Generation(epoch: 2, number: 5, seed: secret), services: [], down: [], workers: 2)
+        let order = WorkerOrder(Generation(epoch: 2, number: 5, seed: secret), services: [], down: [], workers: 2, tls: [:])
         #expect(!String(decoding: try WorkerWire.bytes(order), as: UTF8.self).contains("\(secret)"))
     }
 }

@@ -12,6 +12,7 @@ final class HTTPHandler: ListenerHandler {
     /// Of listeners that are gone: they finish what is under way.
     private var leaving: [ProxyWorker] = []
     private var content = HTTPContent()
+    private var tls = ListenerCertificates()
 
     init(loop: EventLoop, limits: ProxyLimits) {
         self.loop = loop
@@ -20,14 +21,15 @@ final class HTTPHandler: ListenerHandler {
 
     func listen(on socket: consuming Descriptor, for key: ListenerKey) throws {
         let proxy = proxies[key] ?? ProxyWorker(loop: loop, limits: limits)
+        let configuration = content.configuration(of: key)
+        let server = try tls.server(of: key)
         // A closure cannot take over what has one owner; its number it can.
         let number = socket.release()
-        let configuration = content.configuration(of: key)
         try proxy.assumeIsolated {
             let socket = Descriptor(adopting: number)
             // Routes first: what waits in the socket's queue comes at once.
             if let configuration { try $0.apply(configuration) }
-            try $0.listen(on: socket)
+            try $0.listen(on: socket, tls: server)
         }
         proxies[key] = proxy
     }
@@ -36,15 +38,22 @@ final class HTTPHandler: ListenerHandler {
         guard let proxy = proxies.removeValue(forKey: key) else { return }
         proxy.assumeIsolated { $0.drain() }
         leaving.append(proxy)
+        tls.forget(key)
     }
 
     func apply(_ order: WorkerOrder) throws {
         let down = Set(order.down.map(BackendID.init(rawValue:)))
         content = HTTPContent(routing: try order.routing(), services: try order.routed(), down: down)
+        try tls.take(order, content.routing)
         for (key, proxy) in proxies {
             // A listener that is gone keeps its routes until its socket is taken away.
-            guard let configuration = content.configuration(of: key) else { continue }
-            try proxy.assumeIsolated { try $0.apply(configuration) }
+            guard tls.serves(key), let configuration = content.configuration(of: key) else { continue }
+            // In the order of `listen`: what comes now finds its routes.
+            let server = try tls.server(of: key)
+            try proxy.assumeIsolated {
+                try $0.apply(configuration)
+                $0.replace(tls: server)
+            }
         }
         leaving.removeAll { proxy in
             guard Self.isIdle(proxy) else { return false }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import HTTP
 import Model
 
 /// All that a worker is to know, whole: it goes by it from one moment to the next. Workers have no privilege, and not the
@@ -20,9 +21,14 @@ struct WorkerOrder: Codable, Hashable, Sendable {
     var down: Set<UInt16>
     /// How many share the work: of a service's limits each has its part.
     var workers: Int
+    /// Of listeners with TLS, by their addresses, as far as this host's files serve.
+    var tls: [String: TLSMaterial]
 
     /// - Parameter services: those that sockets serve.
-    init(_ generation: Generation, services: [PlacedService], down: Set<BackendID>, workers: Int) {
+    init(
+        _ generation: Generation, services: [PlacedService], down: Set<BackendID>, workers: Int,
+        tls: [String: TLSMaterial]
+    ) {
         (epoch, number) = (generation.epoch, generation.number)
         blobs = services.map { Data($0.canonicalBytes) }
         flowSeeds = services.map { $0.flowSeed(of: generation.seed) }
@@ -31,6 +37,7 @@ struct WorkerOrder: Codable, Hashable, Sendable {
         routingBytes = generation.routing.isEmpty ? nil : Data(generation.routing.canonical.bytes)
         self.down = Set(down.map(\.rawValue))
         self.workers = workers
+        self.tls = tls
     }
 
     /// The services that sockets serve, each with the seed of its flow hash.

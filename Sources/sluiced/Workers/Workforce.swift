@@ -29,10 +29,11 @@ actor Workforce {
     /// What ended workers had counted.
     var ended = WorkerFigures()
     /// In force, with the services that sockets carry.
-    private var order: WorkerOrder?
+    var order: WorkerOrder?
     private(set) var relayed: [PlacedService] = []
     /// Whole, and what this host's probes see down.
     private var latest: (generation: Generation, down: Set<BackendID>)?
+    var files = ListenerFiles()
     /// Of each place: when its last worker was started, and when another may be.
     private var starts: [Int: BackOff] = [:]
     private var started: [Int: Duration] = [:]
@@ -67,6 +68,7 @@ actor Workforce {
         while !Task.isCancelled {
             do { try await Task.sleep(for: Self.lookInterval) } catch { return }
             look()
+            lookAtFiles()
             looks += 1
             if looks.isMultiple(of: Self.looksPerCount) { _ = count() }
         }
@@ -107,13 +109,12 @@ actor Workforce {
         relayed = CarriedServices.carried(
             services, of: generation, earlier: relayed, open: listeners.keys.subtracting(wanted))
         latest = (generation, down)
+        _ = files.look(generation.routing, at: uptime)
         tellLeaving()
         guard !wanted.isEmpty || !relayed.isEmpty || !listeners.keys.isEmpty else { return [] }
-        order = WorkerOrder(generation, services: relayed, down: down, workers: listeners.workers)
-        var problems: [String] = []
-        for key in wanted.sorted() where !isOpen(key) {
-            do { try listeners.open(key) } catch { problems.append("no connection comes to \(key.vip): \(error)") }
-        }
+        order = WorkerOrder(
+            generation, services: relayed, down: down, workers: listeners.workers, tls: files.materials)
+        let problems = files.problems + open(wanted)
         fill()
         tellOrder()
         hand(listeners.keys.intersection(wanted))
@@ -139,18 +140,18 @@ actor Workforce {
     }
 
     /// The sockets for these.
-    private static func keys(_ routing: Routing, _ services: [PlacedService]) -> Set<ListenerKey> {
+    static func keys(_ routing: Routing, _ services: [PlacedService]) -> Set<ListenerKey> {
         Set(
             services.map { ListenerKey(.relay, $0.service.vip) } + routing.listeners.map { ListenerKey(.http, $0.bind) }
         )
     }
 
-    private func isOpen(_ key: ListenerKey) -> Bool {
+    func isOpen(_ key: ListenerKey) -> Bool {
         guard let slots = listeners.sockets[key] else { return false }
         return (0..<listeners.workers).allSatisfy { slots[$0] != nil }
     }
 
-    private func tellOrder() {
+    func tellOrder() {
         guard let order else { return }
         for (slot, worker) in workers { attempt(slot) { try worker.tell(.apply, beside: order) } }
         for worker in replaced { attempt(worker) { try worker.tell(.apply, beside: order) } }
@@ -170,11 +171,12 @@ actor Workforce {
             try worker.tell(
                 .apply,
                 beside: WorkerOrder(
-                    latest.generation, services: services, down: latest.down, workers: listeners.workers))
+                    latest.generation, services: services, down: latest.down, workers: listeners.workers,
+                    tls: files.materials))
         }
     }
 
-    private func hand(_ keys: Set<ListenerKey>) {
+    func hand(_ keys: Set<ListenerKey>) {
         for (slot, worker) in workers.sorted(by: { $0.key < $1.key }) {
             for key in keys.sorted() { hand(key, to: worker, slot) }
         }

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+import HTTP
+import Model
+
+/// What the TLS files of this host's listeners hold, as they were when they last served.
+///
+/// Workers cannot read them, and generations do not have them: from here they go to the workers alone.
+struct ListenerFiles {
+    fileprivate struct Known {
+        var tls: ListenerTLS
+        var stamps: [FileStamp]
+        /// Nil: they have not served yet.
+        var material: TLSMaterial?
+        var problem: String?
+        var keysSince: Duration
+    }
+
+    private var known: [VIP: Known] = [:]
+
+    /// As long as a session may be resumed (SSL_CTX_set_timeout(3)): of two keys the older opens all tickets still good.
+    fileprivate static let ticketLife = Duration.seconds(7200)
+
+    /// Reads what is new or has changed since the last look.
+    ///
+    /// - Returns: whether workers are to be told.
+    mutating func look(_ routing: Routing, at uptime: Duration) -> Bool {
+        var isChanged = false
+        var wanted: [VIP: Known] = [:]
+        for listener in routing.listeners {
+            guard let tls = listener.tls else { continue }
+            let old = known[listener.bind]
+            let stamps = tls.files.map(FileStamp.init)
+            if var old, old.tls == tls, old.stamps == stamps {
+                isChanged = old.rotate(at: uptime) || isChanged
+                wanted[listener.bind] = old
+                continue
+            }
+            wanted[listener.bind] = Self.read(tls, stamps, old, listener.name, at: uptime)
+            isChanged = true
+        }
+        if wanted.count != known.count { isChanged = true }
+        known = wanted
+        return isChanged
+    }
+
+    var materials: [String: TLSMaterial] {
+        Dictionary(uniqueKeysWithValues: known.compactMap { bind, one in one.material.map { ("\(bind)", $0) } })
+    }
+
+    var problems: [String] { known.sorted { $0.key < $1.key }.compactMap(\.value.problem) }
+
+    /// Nothing can be served there yet.
+    func lacks(_ bind: VIP) -> Bool { known[bind].map { $0.material == nil } ?? false }
+
+    private static func read(
+        _ tls: ListenerTLS, _ stamps: [FileStamp], _ old: Known?, _ name: String, at uptime: Duration
+    ) -> Known {
+        do {
+            var material = try TLSMaterial(reading: tls)
+            // A session says who its client was: one that other authorities let in is not resumed.
+            let keeps = old?.material.map { $0.clientAuthority == material.clientAuthority } ?? false
+            material.ticketKeys = keeps ? old?.material?.ticketKeys ?? [] : [randomKey()]
+            return Known(
+                tls: tls, stamps: stamps, material: material,
+                keysSince: keeps ? old?.keysSince ?? uptime : uptime)
+        } catch {
+            let goesOn = old?.material == nil ? "" : "; what it had before goes on"
+            return Known(
+                tls: tls, stamps: stamps, material: old?.material,
+                problem: "listener \(name): \(error)\(goesOn)", keysSince: old?.keysSince ?? uptime)
+        }
+    }
+
+    fileprivate static func randomKey() -> [UInt8] {
+        var source = SystemRandomNumberGenerator()
+        return (0..<TLSServer.ticketKeyBytes).map { _ in UInt8.random(in: .min ... .max, using: &source) }
+    }
+}
+
+extension ListenerFiles.Known {
+    /// A new key for tickets now and then, so that one that is found out opens few sessions.
+    fileprivate mutating func rotate(at uptime: Duration) -> Bool {
+        guard let keys = material?.ticketKeys, uptime - keysSince >= ListenerFiles.ticketLife else { return false }
+        material?.ticketKeys = [ListenerFiles.randomKey()] + keys.prefix(1)
+        keysSince = uptime
+        return true
+    }
+}
+
+extension TLSMaterial {
+    /// Reads a listener's files, and tries whether they serve.
+    ///
+    /// - Throws: the first fault.
+    init(reading tls: ListenerTLS) throws {
+        var certificates: [Certificate] = []
+        for certificate in tls.certificates {
+            if FileStamp(certificate.key).isForAll { throw OpenKey(file: certificate.key) }
+            certificates.append(try Certificate(chainFile: certificate.chain, keyFile: certificate.key))
+        }
+        self.init(certificates)
+        if let file = tls.clientAuthority { try readClientAuthority(file) }
+        protocols = tls.speeches.count > 1 ? .both : tls.speeches.first == .http1 ? .http1 : .http2
+        isModern = tls.minimumVersion == .tls13
+        _ = try TLSServer(self)
+    }
+}
+
+/// A key that is no secret.
+struct OpenKey: Error, CustomStringConvertible {
+    let file: String
+    var description: String { "use key \(file): everybody may read or change it (chmod 600)" }
+}
+
+/// Tells one state of a file from another; of a missing one all is zero.
+struct FileStamp: Equatable {
+    private let inode: UInt64
+    private let size: Int64
+    private let seconds: Int
+    private let nanoseconds: Int
+    private let mode: UInt32
+
+    init(_ path: String) {
+        var status = stat()
+        if stat(path, &status) != 0 { status = stat() }
+        inode = UInt64(status.st_ino)
+        size = Int64(status.st_size)
+        seconds = status.st_mtim.tv_sec
+        nanoseconds = status.st_mtim.tv_nsec
+        mode = status.st_mode
+    }
+
+    /// Others than its owner and its group have it.
+    var isForAll: Bool { mode & 0o007 != 0 }
+}
