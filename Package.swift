@@ -80,7 +80,10 @@ let package = Package(
         // Floor 3: the programs, and what they have in common.
         module(
             "Programs",
-            ["Admin", "BPF", "ConsulAPI", "Coordination", "Documents", "EventLoop", "Reconciler", "Storage"]),
+            [
+                "Admin", "BPF", "ConsulAPI", "Coordination", "Documents", "EventLoop", "HTTP", "Model", "Reconciler",
+                "Storage",
+            ]),
         .executableTarget(
             name: "sluiced",
             dependencies: [
@@ -94,7 +97,7 @@ let package = Package(
         .executableTarget(
             name: "sluicectl",
             dependencies: [
-                "Benchmark",
+                "Benchmark", "HTTP",
                 "Model", "BPF", "Storage", "EventLoop", "Documents", "Dataplane", "NextHops", "Reconciler", "Admin",
                 "Diagnosis", "ConsulAPI", "Coordination", "Programs", "Discovery", "Templates", "CLinux", "CDataplane",
                 logging, argumentParser, unixSignals, httpClient, nio, nioHTTP1, nioFoundation,

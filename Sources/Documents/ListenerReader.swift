@@ -6,10 +6,12 @@ import Model
 struct ListenerReader {
     private static let keys = ["name", "address", "port", "protocol", "tls"]
 
-    /// All that could be read, and the names of all that are there.
-    static func listeners(_ reader: Reader?, beside services: ServicesTogether) -> (read: [Listener], names: [String]) {
-        guard let reader else { return ([], []) }
-        var lines: [String: Int] = [:]
+    /// All that could be read, and the places of all that are there, by name.
+    static func listeners(
+        _ reader: Reader?, beside services: ServicesTogether
+    ) -> (read: [Listener], places: [String: Place]) {
+        guard let reader else { return ([], [:]) }
+        var places: [String: Place] = [:]
         var binds: [VIP: String] = [:]
         var read: [Listener] = []
         let elements = reader.elements(of: "listeners")
@@ -19,10 +21,10 @@ struct ListenerReader {
             let name = fields.required("name")?.word(lengthMax: 63, NameRule.service)
             let bind = bind(fields)
             let speech = fields["protocol"].map { $0.choice(Listener.Speech.self) } ?? .http
-            if let name, let line = lines[name] {
-                fields.problem("a second listener '\(name)'; the first is in line \(line)")
+            if let name, let first = places[name] {
+                fields.problem("a second listener '\(name)'; the first is in line \(first.line)")
             } else if let name {
-                lines[name] = fields.place.line
+                places[name] = fields.place
             }
             let tls = fields["tls"].map { ListenerTLS($0) } ?? .some(nil)
             guard let name, let bind, let speech, let tls else { continue }
@@ -32,7 +34,7 @@ struct ListenerReader {
             }
             read.append(Listener(name: name, bind: bind, speech: speech, tls: tls))
         }
-        return (read, lines.keys.sorted())
+        return (read, places)
     }
 
     private static func bind(_ fields: Fields) -> VIP? {

@@ -8,10 +8,13 @@ public struct ServicesDocument: Hashable, Sendable {
     public var desired: DesiredState
     /// What is allowed and yet probably not meant, in the order of the document.
     public var warnings: [Warning]
+    /// Where each listener begins, by its name.
+    public var listenerPlaces: [String: Place]
 
-    public init(desired: DesiredState, warnings: [Warning] = []) {
+    public init(desired: DesiredState, warnings: [Warning] = [], listenerPlaces: [String: Place] = [:]) {
         self.desired = desired
         self.warnings = warnings
+        self.listenerPlaces = listenerPlaces
     }
 
     /// Reads and checks a file. Throws everything that is wrong with it.
@@ -24,17 +27,19 @@ public struct ServicesDocument: Hashable, Sendable {
     public static func parse(text: String, file: String) throws(Problems) -> ServicesDocument {
         let report = Report(file: file)
         let composition = try Composition(FileText.checked(text, file: file), file: file)
-        let desired = ServicesReader.desired(Reader(composition, report: report))
+        let (desired, places) = ServicesReader.desired(Reader(composition, report: report))
         try report.finish()
-        return ServicesDocument(desired: desired, warnings: report.warnings)
+        return ServicesDocument(desired: desired, warnings: report.warnings, listenerPlaces: places)
     }
 }
 
 /// From `services.yaml` to a desired state.
 enum ServicesReader {
-    static func desired(_ reader: Reader) -> DesiredState {
+    static func desired(_ reader: Reader) -> (state: DesiredState, listenerPlaces: [String: Place]) {
         let keys = ["defaults", "services", "listeners", "routes"]
-        guard let fields = Fields(reader, of: "the services' document", keys: keys) else { return DesiredState() }
+        guard let fields = Fields(reader, of: "the services' document", keys: keys) else {
+            return (DesiredState(), [:])
+        }
         let defaults = ServiceDefaults(fields["defaults"])
         var together = ServicesTogether(report: reader.report)
         let entries = fields.required("services")?.elements(of: "services").compactMap {
@@ -44,7 +49,8 @@ enum ServicesReader {
             return declared.entry
         }
         let listeners = ListenerReader.listeners(fields["listeners"], beside: together)
-        let routes = RouteReader.routes(fields["routes"], listeners: listeners.names, beside: together)
-        return DesiredState(entries: entries ?? [], routing: Routing(listeners: listeners.read, routes: routes))
+        let routes = RouteReader.routes(fields["routes"], listeners: listeners.places.keys.sorted(), beside: together)
+        let routing = Routing(listeners: listeners.read, routes: routes)
+        return (DesiredState(entries: entries ?? [], routing: routing), listeners.places)
     }
 }

@@ -125,4 +125,29 @@ struct TLSListenerTests {
             }
         }
     }
+
+    @Test func `files that do not serve are told with their line, and what runs goes on`() async throws {
+        try await Lab.with { lab in
+            let folder = try TemporaryDirectory()
+            try Self.make("one.test", as: "one", in: folder.path)
+            try Self.make("two.test", as: "two", in: folder.path)
+            try await Self.start(Self.document(["one"], in: folder.path), in: lab)
+            _ = try Shell.run("cd \(folder.path) && cp one.pem bad.pem && cp two.key bad.key")
+            _ = try Shell.run("cd \(folder.path) && cp one.pem open.pem && cp one.key open.key && chmod 644 open.key")
+            for (name, fault) in [("bad", "key values mismatch"), ("open", "everybody may read or change it")] {
+                let document = Self.document([name], in: folder.path)
+                try lab.edge.write(document, to: "services.yaml")
+                let check = try await lab.edge.output(["check", "\(lab.edge.folder)/services.yaml"])
+                let line = document.split(separator: "\n", omittingEmptySubsequences: false)
+                    .firstIndex { $0.contains("name: front") }.map { $0 + 1 }
+                let text = "services.yaml:\(line ?? 0):5: listener front: use key \(folder.path)/\(name).key: \(fault)"
+                #expect(check.status == 1 && check.errors.contains(text), "\(check)")
+                try await lab.edge.reload()
+                try await until("the warning is there") {
+                    try await lab.edge.status().warnings.contains { $0.contains(fault) }
+                }
+                #expect(try await Self.ask(lab, "one.test", "--cacert \(folder.path)/one.pem") == "200 2")
+            }
+        }
+    }
 }

@@ -21,6 +21,7 @@ struct CheckCommand: ParsableCommand {
         let document = try ServicesDocument.load(path: file)
         for warning in document.warnings { Terminal.error(warning.description) }
         if let error = ValidationError(document.desired.problems) { throw Failure(.badDocument, error.description) }
+        try CertificateCheck(document, file: file).run()
         let backends = document.desired.entries.reduce(0) { $0 + $1.backends.count }
         switch output {
         case .table:
