@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Dispatch
 import HTTP
 import TestSupport
 import Testing
@@ -71,8 +72,15 @@ struct HTTP2PeersTests {
 
     @Test(.requires("nghttp")) func `a worker that drains tells idle clients, and serves what was asked`() async throws
     {
-        let server = try ScriptedHTTPServer { _ in .late(.milliseconds(500), body: "late", headers: [:]) }
-        defer { server.stop() }
+        let drained = DispatchSemaphore(value: 0)
+        let server = try ScriptedHTTPServer { _ in
+            drained.wait()
+            return .answer(body: "late")
+        }
+        defer {
+            drained.signal()
+            server.stop()
+        }
         let proxy = try await Fixture(backends: [server.port])
         let command = "nghttp -v \(proxy.address)/ 2>&1"
         // On a thread of its own: with all tasks' threads waiting for programs the drain would come too late.
@@ -83,6 +91,7 @@ struct HTTP2PeersTests {
         }
         try await awaited("the request") { server.requests.count == 1 }
         await proxy.worker.drain()
+        drained.signal()
         let shown = await ends.first { _ in true } ?? ""
         try await awaited("the connections' end") { await proxy.worker.openConnections == 0 }
         await proxy.end()
