@@ -39,7 +39,8 @@ struct WorkerWireTests {
 
     @Test func `an order does not say the fleet's secret`() throws {
         let secret: UInt64 = 0x1234_5678_9abc_def1
-        let order = WorkerOrder(Generation(epoch: 2, number: 5, seed: secret), services: [], down: [], workers: 2, tls: [:])
+        let generation = Generation(epoch: 2, number: 5, seed: secret)
+        let order = WorkerOrder(generation, services: [], down: [], workers: 2, tls: [:])
         #expect(!String(decoding: try WorkerWire.bytes(order), as: UTF8.self).contains("\(secret)"))
     }
 }
