@@ -49,8 +49,10 @@ import Testing
 
     /// Waits until a host runs these backends.
     @discardableResult
-    private func until(_ host: Reconciler, _ text: String) async -> ReconcilerStatus {
-        await until(host) {
+    private func until(
+        _ host: Reconciler, _ text: String, at place: SourceLocation = #_sourceLocation
+    ) async -> ReconcilerStatus {
+        await until(host, at: place) {
             guard let service = $0.applied?.generation.services.first else { return false }
             return "\(Notation(service))".hasSuffix("-> \(text)")
         }
@@ -58,11 +60,16 @@ import Testing
 
     @discardableResult
     private func until(
-        _ host: Reconciler, _ condition: (ReconcilerStatus) -> Bool
+        _ host: Reconciler, at place: SourceLocation = #_sourceLocation, _ condition: (ReconcilerStatus) -> Bool
     ) async -> ReconcilerStatus {
+        let end = ContinuousClock.now + .seconds(120)
         while true {
             let status = await host.status
             if condition(status) { return status }
+            guard ContinuousClock.now < end else {
+                Issue.record("never so; the last: \(status)", sourceLocation: place)
+                return status
+            }
             await Task.yield()
         }
     }
