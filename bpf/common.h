@@ -46,6 +46,9 @@
 #ifndef FEATURE_COARSE_CLOCK
 #define FEATURE_COARSE_CLOCK 1	/* bpf_ktime_get_coarse_ns: Linux 5.11 */
 #endif
+#ifndef FEATURE_HANDOVER
+#define FEATURE_HANDOVER 1	/* bpf_skc_lookup_tcp */
+#endif
 #ifndef CPUS
 #define CPUS 1024
 #endif

@@ -4,9 +4,10 @@
 #define SLUICE_SELECT_H
 
 #include "fragment.h"
+#include "handover.h"
 #include "track.h"
 
-#define VIP_SPECIAL (VIP_ACCESS | VIP_EMPTY)
+#define VIP_SPECIAL (VIP_ACCESS | VIP_EMPTY | VIP_HANDOVER)
 _Static_assert(REASON_NEW == REASON_SETTLED + PACKET_SYN, "one addition tells a settled slot's reasons apart");
 
 #define LOOPBACK_NET 127	/* first byte of 127.0.0.0/8 */
@@ -120,7 +121,7 @@ static __always_inline verdict pass_unclaimed(const struct packet *packet)
 }
 
 /* Which backend a packet with ports goes to: steering.md, rules 1 to 9. */
-static __always_inline verdict select(struct control *control, struct packet *packet)
+static __always_inline verdict select(struct xdp_md *ctx, struct control *control, struct packet *packet)
 {
 	struct vip *vip = vip_of(control, &packet->vip, packet->vip_port, packet->protocol);
 	struct explanation *explanation;
@@ -142,6 +143,8 @@ static __always_inline verdict select(struct control *control, struct packet *pa
 	if (vip->flags & VIP_SPECIAL) {
 		if (FEATURE_ACCESS && vip->flags & VIP_ACCESS && is_denied(packet))
 			return drop(packet, REASON_DENIED);
+		if (FEATURE_HANDOVER && vip->flags & VIP_HANDOVER && is_held_here(ctx, packet))
+			return pass_held(packet);
 		if (vip->flags & VIP_EMPTY)
 			return drop(packet, REASON_NO_BACKEND);
 	}

@@ -65,7 +65,7 @@ static __always_inline verdict steer_packet(struct xdp_md *ctx, struct control *
 			return found;
 	}
 	if (likely(!(packet->flags & PACKET_SPECIAL)) || !(packet->flags & PACKET_LATER_FRAGMENT)) {
-		found = select(state, packet);
+		found = select(ctx, state, packet);
 		if (found)
 			return found;
 		if (unlikely(packet->flags & PACKET_SPECIAL) && packet->flags & PACKET_FIRST_FRAGMENT && packet->backend)

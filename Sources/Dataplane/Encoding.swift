@@ -45,6 +45,13 @@ extension CDataplane.vip {
     var isFree: Bool { `protocol` == UInt8(PROTOCOL_NONE.rawValue) }
     var isEmpty: Bool { flags & UInt8(VIP_EMPTY.rawValue) != 0 }
 
+    /// The fleet's part of it.
+    var withoutHandover: Self {
+        var copy = self
+        copy.flags &= ~UInt8(VIP_HANDOVER.rawValue)
+        return copy
+    }
+
     /// Nil for a free entry and for an address's ICMP entry.
     var value: VIP? {
         TransportProtocol(rawValue: `protocol`).map {

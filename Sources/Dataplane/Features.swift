@@ -22,12 +22,14 @@ public struct Features: OptionSet, Hashable, Sendable {
     public static let redirect = Features(rawValue: 1 << 9)
     public static let fragments = Features(rawValue: 1 << 10)
     public static let coarseClock = Features(rawValue: 1 << 11)
+    public static let handover = Features(rawValue: 1 << 12)
 
     /// By bit: the macro of `bpf/maps.h`, and the word for people.
     private static let names: [(macro: String, word: String)] = [
         ("IPV4", "IPv4"), ("IPV6", "IPv6"), ("IPIP", "IPIP"), ("GUE", "GUE"), ("L2", "L2"), ("TRACKING", "tracking"),
         ("ACCESS", "access lists"), ("ANY_PORT", "any port"), ("SOURCE_IP", "source IP"), ("REDIRECT", "redirect"),
         ("FRAGS", "jumbo frames"), ("COARSE_CLOCK", "coarse clock"),
+        ("HANDOVER", "handover"),
     ]
 
     public static let all = Features(rawValue: 1 << UInt32(names.count) - 1)
@@ -84,6 +86,7 @@ extension Features {
         case .local, .sockets: break
         }
         if UInt32(image.vip.flags) & VIP_ACCESS.rawValue != 0 { features.insert(.access) }
+        if UInt32(image.vip.flags) & VIP_HANDOVER.rawValue != 0 { features.insert(.handover) }
         if service.vip.port == 0 { features.insert(.anyPort) }
         if service.flowKey == .sourceIP { features.insert(.sourceIP) }
         return features

@@ -12,17 +12,20 @@ public struct HostView: Hashable, Sendable {
     public var sourcePrefix4: IPPrefix
     public var sourcePrefix6: IPPrefix
     public var down: Set<BackendID>
+    /// Services of whose TCP connections this host's sockets still hold some: their packets are passed.
+    public var handover: Set<ServiceID>
 
     public init(
         interfaces: [NetworkInterface], nextHops: [IPAddress: NextHop] = [:],
         sourcePrefix4: IPPrefix = HostView.defaultSource4, sourcePrefix6: IPPrefix = HostView.defaultSource6,
-        down: Set<BackendID> = []
+        down: Set<BackendID> = [], handover: Set<ServiceID> = []
     ) {
         self.interfaces = interfaces
         self.nextHops = nextHops
         self.sourcePrefix4 = sourcePrefix4
         self.sourcePrefix6 = sourcePrefix6
         self.down = down
+        self.handover = handover
     }
 
     /// Nobody's: what a fleet part is imaged on.

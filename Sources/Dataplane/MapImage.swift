@@ -36,11 +36,15 @@ public struct MapImage: Sendable {
             .map { placed throws(ImageError) in
                 let seed = placed.flowSeed(of: generation.seed)
                 let down = host.down.isEmpty ? [] : host.down.intersection(placed.backends.lazy.map(\.id))
+                let handover = placed.service.vip.transport == .tcp && host.handover.contains(placed.id)
                 let previous = before[placed.id]
-                if let previous, sameHost, previous.seed == seed, previous.down == down, previous.placed == placed {
+                if let previous, sameHost, previous.seed == seed, previous.down == down,
+                    previous.handover == handover, previous.placed == placed
+                {
                     return previous
                 }
-                return try ServiceImage(placed, seed: seed, down: down, templates: templates, old: previous)
+                return try ServiceImage(
+                    placed, seed: seed, down: down, handover: handover, templates: templates, old: previous)
             }
         try checkPlaces(services)
         let entries = VIPHalf.entries(of: services.map(\.vip))

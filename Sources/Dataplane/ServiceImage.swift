@@ -25,6 +25,8 @@ final class ServiceImage: Sendable {
     let placed: PlacedService
     let seed: UInt64
     let down: Set<BackendID>
+    /// Sockets of this host still hold connections of it.
+    let handover: Bool
     /// The down set would pass the service's brake and is ignored.
     let isolated: Bool
     let members: [TableMember]
@@ -44,13 +46,16 @@ final class ServiceImage: Sendable {
     /// - Parameters:
     ///   - seed: of its flow hash.
     ///   - down: those of its backends that this host sees down.
+    ///   - handover: whether sockets of this host still hold connections of it.
     ///   - old: the same service in the image before, whose table serves again if its members stayed.
-    init(_ placed: PlacedService, seed: UInt64, down: Set<BackendID>, templates: BackendTemplate, old: ServiceImage?)
-        throws(ImageError)
-    {
+    init(
+        _ placed: PlacedService, seed: UInt64, down: Set<BackendID>, handover: Bool, templates: BackendTemplate,
+        old: ServiceImage?
+    ) throws(ImageError) {
         self.placed = placed
         self.seed = seed
         self.down = down
+        self.handover = handover
         let active = placed.activeMembers(less: down)
         members = active.members
         isolated = active.isolated
@@ -64,7 +69,8 @@ final class ServiceImage: Sendable {
         let list = AccessList(placed)
         access = list.entries
         policy = CDataplane.service(placed.service, allowsOthers: list.allowsOthers)
-        vip = CDataplane.vip(placed, seed: seed, flags: Self.flags(of: placed, restricted: list.restricts))
+        vip = CDataplane.vip(
+            placed, seed: seed, flags: Self.flags(of: placed, restricted: list.restricts, handover: handover))
         let rehashed = down.isEmpty ? [] : placed.rehashed(down: down)
         self.rehashed = rehashed.map(\.rawValue).sorted()
         let taking = Set(active.members.map(\.id))
@@ -92,7 +98,7 @@ final class ServiceImage: Sendable {
     /// What each slot's previous backend is where no older slot says it: from the settled membership.
     func previous() -> [UInt16] { placed.isSettled && down.isEmpty ? current : placed.tables(down: down).previous }
 
-    private static func flags(of placed: PlacedService, restricted: Bool) -> UInt32 {
+    private static func flags(of placed: PlacedService, restricted: Bool, handover: Bool) -> UInt32 {
         let service = placed.service
         var flags: UInt32 =
             switch service.tableSize {
@@ -103,6 +109,7 @@ final class ServiceImage: Sendable {
         if service.flowKey == .sourceIP { flags |= VIP_SOURCE_IP.rawValue }
         if service.vip.port == 0 { flags |= VIP_ANY_PORT.rawValue }
         if service.udp == .stateless, service.vip.transport == .udp { flags |= VIP_STATELESS.rawValue }
+        if handover { flags |= VIP_HANDOVER.rawValue }
         if restricted { flags |= VIP_ACCESS.rawValue }
         // While one drains, its flows still have a slot to go by.
         if placed.backends.isEmpty { flags |= VIP_EMPTY.rawValue }

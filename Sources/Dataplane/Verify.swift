@@ -18,7 +18,8 @@ public struct Difference: Hashable, Sendable, CustomStringConvertible {
     public let description: String
 }
 
-/// The kernel against f(generation, this host's down set). Unsettled marks and records are the host's own and left out.
+/// The kernel against f(generation, this host's down set). Unsettled marks, records and
+/// what is handed over from sockets are the host's own and left out.
 public struct Verify: Sendable {
     public let differences: [Difference]
     public let services: Int
@@ -60,7 +61,7 @@ public struct Verify: Sendable {
         for service in image.services {
             let vip = service.placed.service.vip
             if let entry = active.entries.first(where: { $0.value == vip }) {
-                guard !sameBytes(entry, service.vip) else { continue }
+                guard !sameBytes(entry.withoutHandover, service.vip) else { continue }
                 found.append(
                     difference(.vip, vip.description, "its entry differs: \(service.vip.words(against: entry))"))
             } else {

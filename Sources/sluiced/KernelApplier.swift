@@ -21,6 +21,9 @@ actor KernelApplier: Applier {
     private var services: [ServiceID] = []
     private var relayedNames: Set<String> = []
     private var sockets: SocketsPath
+    private var handover = Handover()
+    /// What is in the kernel, to be put there again when a handover ends.
+    private var inForce: (generation: Generation, view: HostView)?
     private let changes: AsyncStream<Void>
     private let changed: AsyncStream<Void>.Continuation
 
@@ -43,7 +46,7 @@ actor KernelApplier: Applier {
 
     func apply(_ order: Order) async throws -> AppliedReport {
         var warnings: [String] = []
-        let view = HostView(
+        var view = HostView(
             interfaces: sockets.isAlone ? [] : try await present(&warnings), nextHops: order.nextHops,
             sourcePrefix4: host.datapath.sourcePrefix,
             sourcePrefix6: host.datapath.sourcePrefix6, down: order.down)
@@ -51,13 +54,19 @@ actor KernelApplier: Applier {
         // Before the packet path lets go of what is theirs from now on.
         var missing = await workforce.apply(
             generation, services: sockets.services(of: generation), down: order.down)
+        let holding = await workforce.holding()
+        _ = handover.release(serving: served(), holding: holding)
+        handover.serve(Set(sockets.services(of: generation).map(\.id)), holding: holding)
+        view.handover = handover.services
         let report = try await dataplane.apply(generation, on: view)
+        inForce = (generation, view)
         note(report)
         if sockets.isAlone, try await !dataplane.heldInterfaces().isEmpty { try await dataplane.detachAll() }
         if sockets.attached(failed: report.attachments.map { $0.change == .failed }) {
             logger.warning(sockets.hasFallen ? "falls to sockets: no interface takes XDP" : "XDP is back")
-            missing = await workforce.apply(
-                generation, services: sockets.services(of: generation), down: order.down)
+            let services = sockets.services(of: generation)
+            missing = await workforce.apply(generation, services: services, down: order.down)
+            handover.serve(Set(services.map(\.id)))
         }
         warnings += missing + sockets.warnings(of: generation)
         warnings += await dataplane.status.notes + report.attachments.compactMap(\.error)
@@ -87,8 +96,26 @@ actor KernelApplier: Applier {
     func settle(at uptime: Duration) async throws -> Set<String> {
         // The kernel stamps by its own monotonic clock, which is the one to compare with.
         try await dataplane.sweep()
+        try await endHandover()
         // Of what sockets serve the connections themselves remember their backends.
         return try await dataplane.settle().union(relayedNames)
+    }
+
+    /// Steers all packets of services of whose connections the sockets hold none any more.
+    private func endHandover() async throws {
+        guard let generation = inForce?.generation, var view = inForce?.view, !handover.services.isEmpty,
+            handover.release(serving: served(), holding: await workforce.holding())
+        else { return }
+        view.handover = handover.services
+        note(try await dataplane.apply(generation, on: view))
+        inForce = (generation, view)
+        try await dataplane.finish()
+        changed.yield()
+    }
+
+    /// By sockets, of the generation in force.
+    private func served() -> Set<ServiceID> {
+        Set(inForce.map { sockets.services(of: $0.generation).map(\.id) } ?? [])
     }
 
     func verify(_ order: Order) async throws -> [String] {

@@ -52,6 +52,20 @@ extension Edge {
         return counts
     }
 
+    /// Whether a VIP in force leaves packets to connections that sockets hold.
+    func isHandedOver() async throws -> Bool {
+        struct Control: Decodable { var active: Int }
+        struct Entry: Decodable { var flags: Int }
+        struct Line: Decodable { var entries: [Entry] }
+        struct Element: Decodable { var formatted: Formatted }
+        struct Formatted: Decodable { var value: Line }
+        let half = try await element(0, of: "control_v3", as: Control.self).active & 1
+        let dump = try await Command.run(["bpftool", "-j", "map", "dump", "pinned", "\(pins)/maps/vips_v3"])
+        let lines = try JSON.read(dump, as: [Element].self).map(\.formatted.value)
+        let inForce = lines.dropFirst(half * lines.count / 2).prefix(lines.count / 2)
+        return inForce.contains { $0.entries.contains { $0.flags & 0x80 != 0 } }
+    }
+
     /// Gives the first slot in use to no backend at all.
     func damageFirstSlot() async throws {
         struct Line: Decodable { var slots: [UInt32] }

@@ -155,6 +155,39 @@ struct SocketsTests {
         }
     }
 
+    @Test func `XDP that comes back takes new connections, and leaves those of the sockets alone until they end`()
+        async throws
+    {
+        try await Lab.with { lab in
+            let edge = lab.edge
+            let namespace = "nsenter --net=/run/netns/\(lab.name)-edge1"
+            try await lab.run("edge1", "ip", "address", "add", "\(Lab.vip)/32", "dev", "lo")
+            try await lab.shell("\(namespace) bpftool net attach xdpdrv pinned /sys/fs/bpf/\(lab.name)/pass dev eth0")
+            var service = Service(backends: Service.webs(3), health: Service.healthz)
+            service.flowIdle = "8s"
+            try edge.configure([service], workers: 2)
+            try await edge.start()
+            let held = try await lab.hold(60, pause: 0.2)
+            let stream = try await lab.stream()
+            let workers = try await lab.workers()
+
+            try await lab.shell("\(namespace) ip link set dev eth0 xdp off")
+            try await until("XDP is back") { try await edge.status().interfaces.map(\.mode) == ["native"] }
+            let steered = try await lab.requests(300)
+            #expect(steered.failed == 0 && steered.backends.count == 3, "\(steered)")
+            #expect(try await edge.packets()["new"] ?? 0 >= 300)
+            #expect(try await lab.workers() == workers)
+            try await edge.ctl("map", "verify")
+            #expect(try await edge.isHandedOver())
+            try await until("the sockets' connections go on") { try await edge.packets()["local"] ?? 0 > 3000 }
+            try await expectUnharmed(held, stream, of: 60, in: edge)
+            try await until("the workers have finished") { try await lab.workers().isEmpty }
+            service.backends.removeLast()
+            try await edge.apply([service])
+            try await until("all packets are steered") { try await !edge.isHandedOver() }
+        }
+    }
+
     @Test func `a restart on a host that has fallen to sockets breaks nothing`() async throws {
         try await Lab.with { lab in
             let edge = lab.edge

@@ -140,6 +140,7 @@ enum vip_flags {
 	VIP_ACCESS = 0x10,	/* the service has allow or deny prefixes */
 	VIP_EMPTY = 0x20,	/* no backend: drop with REASON_NO_BACKEND */
 	VIP_ANY_PORT = 0x40,	/* port 0: one slot for all ports that a client's port connects to */
+	VIP_HANDOVER = 0x80,	/* TCP: this host's sockets still hold connections, whose packets are theirs */
 };
 
 struct vip {
@@ -326,7 +327,7 @@ enum reason {
 	REASON_NOT_IP,
 	REASON_NOT_VIP,
 	REASON_OTHER_MAC,		/* the frame is for another host */
-	REASON_LOCAL,			/* `forward: local` */
+	REASON_LOCAL,			/* `forward: local`, or of a connection that a socket here holds */
 	REASON_ICMP_PASSED,		/* ICMP to a VIP's address: no echo request, no error about a VIP's packet */
 	/* dropped */
 	REASON_TRUNCATED,		/* a header does not fit the frame */

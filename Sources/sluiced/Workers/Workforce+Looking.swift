@@ -18,6 +18,11 @@ extension Workforce {
         return sum
     }
 
+    /// Services of which any worker relays a connection now.
+    func holding() -> Set<ServiceID> {
+        Set(count().services.lazy.filter { $0.active > 0 }.map { ServiceID(rawValue: $0.id) })
+    }
+
     func listenerRows() -> [ListenersAnswer.Listener] {
         let counted = count()
         return relayRows(counted.services) + httpRows(counted.http)
