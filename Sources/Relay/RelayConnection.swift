@@ -34,7 +34,8 @@ extension TCPRelay {
             let backend = service.backends[place.pointee.backend]
             list.append(
                 RelayConnection(
-                    vip: service.vip, client: place.pointee.client, service: service.name, backend: backend.name,
+                    vip: place.pointee.arrival, client: place.pointee.client, service: service.name,
+                    backend: backend.name,
                     backendAddress: backend.address, isConnected: place.pointee.isConnected,
                     bytesIn: place.pointee.state[.client].moved, bytesOut: place.pointee.state[.backend].moved))
         }

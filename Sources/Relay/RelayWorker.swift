@@ -28,6 +28,15 @@ public actor RelayWorker {
         }
     }
 
+    /// Takes a TCP connection that somebody else accepted, and of which nothing was read, for the service of a VIP.
+    ///
+    /// - Parameter arrival: the address that the client dialled.
+    public func adopt(
+        _ socket: consuming Descriptor, from client: SocketAddress, for vip: VIP, arrival: VIP
+    ) throws(EventLoopError) {
+        try tcpRelay().adopt(socket, from: client, for: vip, arrival: arrival)
+    }
+
     /// Puts a table in force in one step: what comes from now on goes by it, connections under way keep their backends.
     public func apply(_ table: RelayTable) {
         self.table = table

@@ -19,6 +19,8 @@ struct TCPConnection: ~Copyable {
     let clientSocket: Descriptor
     var backendSocket: Descriptor?
     let client: SocketAddress
+    /// The address that the client dialled.
+    let arrival: VIP
     let service: RelayService
     let flow: Flow
     /// Its place in the service's backends.
@@ -32,9 +34,10 @@ struct TCPConnection: ~Copyable {
     var fromClient = Holding()
     var fromBackend = Holding()
 
-    init(clientSocket: consuming Descriptor, client: SocketAddress, service: RelayService, flow: Flow) {
+    init(clientSocket: consuming Descriptor, client: SocketAddress, arrival: VIP, service: RelayService, flow: Flow) {
         self.clientSocket = clientSocket
         self.client = client
+        self.arrival = arrival
         self.service = service
         self.flow = flow
     }

@@ -116,13 +116,13 @@ extension TCPRelay {
     ///
     /// - Returns: false where there is no buffer for it.
     func announce(_ place: UnsafeMutablePointer<TCPConnection>) -> Bool {
-        let service = place.pointee.service
+        let (service, arrival) = (place.pointee.service, place.pointee.arrival)
         if service.policy.proxyProtocol == .none { return true }
         guard let buffer = buffers.take() else { return false }
         let header = ProxyHeader(
             source: place.pointee.client,
             destination: SocketAddress(
-                high: service.vip.address.high, low: service.vip.address.low, port: service.vip.port))
+                high: arrival.address.high, low: arrival.address.low, port: arrival.port))
         let count = header.write(service.policy.proxyProtocol, to: buffers.bytes(of: buffer))
         place.pointee[.client].buffer = buffer
         place.pointee[.client].start = 0

@@ -210,7 +210,7 @@ final class TCPRelay {
             if connections.isFull { return beginPause() }
             let answer = listeners[number].socket?.acceptFrom(&client) ?? -EAGAIN
             if answer >= 0 {
-                begin(Descriptor(adopting: answer), client, listeners[number].vip)
+                begin(Descriptor(adopting: answer), client, listeners[number].vip, arrival: listeners[number].vip)
             } else {
                 // No descriptor or memory is left: the queue keeps what waits, and nobody spins over it.
                 if answer != -EAGAIN { beginPause() }
@@ -219,7 +219,17 @@ final class TCPRelay {
         }
     }
 
-    private func begin(_ socket: consuming Descriptor, _ client: SocketAddress, _ vip: VIP) {
+    /// Takes a connection that somebody else accepted, as if it had come to the service's VIP.
+    ///
+    /// - Parameter arrival: the address that the client dialled.
+    func adopt(_ socket: consuming Descriptor, from client: SocketAddress, for vip: VIP, arrival: VIP) {
+        if connections.isFull {
+            return refuse(socket, table.services[vip]?.id ?? ServiceID(rawValue: 0), .exhausted)
+        }
+        begin(socket, client, vip, arrival: arrival)
+    }
+
+    private func begin(_ socket: consuming Descriptor, _ client: SocketAddress, _ vip: VIP, arrival: VIP) {
         guard let service = table.services[vip] else {
             // Its listener outlives its service for a moment.
             refuse(socket, ServiceID(rawValue: 0), .noService)
@@ -229,7 +239,7 @@ final class TCPRelay {
         let flow = service.flow(from: client)
         guard let backend = service.backend(of: flow) else { return refuse(socket, service.id, .noBackend) }
         let index = connections.insert(
-            TCPConnection(clientSocket: socket, client: client, service: service, flow: flow))
+            TCPConnection(clientSocket: socket, client: client, arrival: arrival, service: service, flow: flow))
         connections.place(index).pointee.backend = backend
         sources.add(client, service.id)
         ledger[service.id].connections += 1
