@@ -4,7 +4,7 @@ import Model
 
 /// One entry of `listeners`.
 struct ListenerReader {
-    private static let keys = ["name", "address", "port", "protocol", "tls"]
+    private static let keys = ["name", "address", "port", "protocol", "tls", "passthrough", "raw"]
 
     /// All that could be read, and the places of all that are there, by name.
     static func listeners(
@@ -27,14 +27,26 @@ struct ListenerReader {
                 places[name] = fields.place
             }
             let tls = fields["tls"].map { ListenerTLS($0) } ?? .some(nil)
-            guard let name, let bind, let speech, let tls else { continue }
+            let sniffing = sniffing(fields, speech ?? .sniff, beside: services)
+            guard let name, let bind, speech != nil, let tls, let sniffing else { continue }
             if let owner = services.owner(of: bind) { fields.problem("\(bind) belongs to service '\(owner)'") }
             if let other = binds.updateValue(name, forKey: bind), other != name {
                 fields.problem("listeners '\(other)' and '\(name)' share \(bind)")
             }
-            read.append(Listener(name: name, bind: bind, speech: speech, tls: tls))
+            read.append(Listener(name: name, bind: bind, tls: tls, sniffing: sniffing))
         }
         return (read, places)
+    }
+
+    /// The inner nil: it speaks only HTTP; the outer: it is wrong, and reported.
+    private static func sniffing(
+        _ fields: Fields, _ speech: Listener.Speech, beside services: ServicesTogether
+    ) -> Sniffing?? {
+        if speech == .sniff { return Sniffing(fields, beside: services).map { .some($0) } }
+        for key in ["passthrough", "raw"] where fields[key] != nil {
+            fields[key]?.problem("'\(key)' needs 'protocol: sniff'")
+        }
+        return .some(nil)
     }
 
     private static func bind(_ fields: Fields) -> VIP? {

@@ -25,15 +25,24 @@ extension Listener {
             "name": .string(name), "bind": .string("\(bind)"), "protocol": .string(speech.rawValue),
         ]
         if let tls { members["tls"] = tls.canonical }
+        if let sniffing { members.merge(sniffing.members) { _, own in own } }
         return .object(members)
     }
 
     fileprivate init(_ reader: CanonicalReader) throws(CanonicalError) {
-        let fields = try reader.object(["name", "bind", "protocol", "tls"])
+        let fields = try reader.object(["name", "bind", "protocol", "tls", "passages", "raw"])
+        let speech: Speech = try fields["protocol"].choice()
+        let raw = try fields.optional("raw")?.string()
+        let sniffing = try fields.optional("passages").map { reader throws(CanonicalError) in
+            try Sniffing(passages: reader, raw: raw)
+        }
+        guard (sniffing != nil) == (speech == .sniff), raw == nil || sniffing != nil else {
+            throw reader.fault("'passages' belongs to protocol sniff, and to each")
+        }
         self.init(
             name: try fields["name"].string(), bind: try fields["bind"].parsed(as: "VIP"),
-            speech: try fields["protocol"].choice(),
-            tls: try fields.optional("tls").map { reader throws(CanonicalError) in try ListenerTLS(reader) })
+            tls: try fields.optional("tls").map { reader throws(CanonicalError) in try ListenerTLS(reader) },
+            sniffing: sniffing)
     }
 }
 

@@ -5,22 +5,27 @@ public struct Listener: Hashable, Sendable {
     public enum Speech: String, Hashable, Sendable, CaseIterable {
         /// HTTP/2 with prior knowledge and HTTP/1.1, told apart by their first bytes, or, by TLS, by ALPN.
         case http
+        /// The same, and what else comes by the same port: TLS by the name it asks for, anything else as it is.
+        case sniff
     }
 
     /// Unique among listeners.
     public var name: String
     /// TCP, with a port.
     public var bind: VIP
-    public var speech: Speech
-    /// Nil: in clear.
+    /// Nil: in clear. Of a sniffing one: for TLS that passes through to nobody.
     public var tls: ListenerTLS?
+    /// Nil: only HTTP is spoken.
+    public var sniffing: Sniffing?
 
-    public init(name: String, bind: VIP, speech: Speech = .http, tls: ListenerTLS? = nil) {
+    public init(name: String, bind: VIP, tls: ListenerTLS? = nil, sniffing: Sniffing? = nil) {
         self.name = name
         self.bind = bind
-        self.speech = speech
         self.tls = tls
+        self.sniffing = sniffing
     }
+
+    public var speech: Speech { sniffing == nil ? .http : .sniff }
 }
 
 /// What hosts serve over HTTP: where requests come in, and to whose backends they go.
@@ -44,6 +49,9 @@ public struct Routing: Hashable, Sendable {
 
     /// Of the services that it names.
     public var services: Set<String> { Set(routes.flatMap(\.targets).map(\.service)) }
+
+    /// Of the services that connections of listeners are passed on to as they are.
+    public var sniffed: Set<String> { listeners.compactMap(\.sniffing?.services).reduce(into: []) { $0.formUnion($1) } }
 
     /// Those that a listener's requests are matched with.
     public func routes(of listener: Listener) -> [Route] {
@@ -74,6 +82,7 @@ extension Routing {
         var problems: [ValidationError.Problem] = []
         var names: Set<String> = []
         var binds: [VIP: String] = [:]
+        let known = Dictionary(services.map { ($0.name, $0) }) { first, _ in first }
         for listener in listeners {
             let (subject, bind) = ("listener \(listener.name)", listener.bind)
             func refuse(_ code: ValidationError.Code, _ message: String) {
@@ -84,7 +93,10 @@ extension Routing {
                 refuse(.duplicate, "listener \(other) has \(bind) already")
             }
             if bind.port == 0 || bind.transport != .tcp { refuse(.value, "\(bind) is no TCP port") }
-            for fault in listener.tls?.faults ?? [] { refuse(.value, fault) }
+            for fault in (listener.tls?.faults ?? []) + (listener.sniffing?.faults ?? []) { refuse(.value, fault) }
+            for name in (listener.sniffing?.services ?? []).sorted() {
+                if let fault = Sniffing.fault(of: known[name]) { refuse(.value, "service \(name) \(fault)") }
+            }
             if let other = services.first(where: { $0.takes(bind) }) {
                 refuse(.duplicate, "\(bind) belongs to service \(other.name)")
             }

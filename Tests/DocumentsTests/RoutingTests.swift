@@ -32,6 +32,14 @@ private let own = "certificates: [ { cert: /a.pem, key: /a.key } ]"
         #expect(routing.listeners.map(\.tls) == [wanted, nil])
     }
 
+    @Test func `pass TLS and what is no HTTP on to services`() throws {
+        let more = "protocol: sniff, passthrough: [ { host: '*.Example.org', service: web } ], raw: web"
+        let routing = try ServicesDocument.parse(text: document("{ service: web }", listeners: secure(more)), file: "s")
+            .desired.routing
+        let wanted = Sniffing(passages: [.init(host: "*.example.org", service: "web")], raw: "web")
+        #expect(routing.listeners.map(\.sniffing) == [wanted, nil])
+    }
+
     @Test func `say which requests go where`() throws {
         let text = document(
             "{ match: { host: API.example.org, path: /v1/, method: GET, headers: [ { name: X-A, value: '1' } ] }, "
@@ -80,7 +88,22 @@ private let own = "certificates: [ { cert: /a.pem, key: /a.key } ]"
             "s.yaml:6:5: a second listener 'front'; the first is in line 5"),
         Bad(
             document("{ service: web }", listeners: "{ name: back, address: 10.9.9.8, port: 80, protocol: htp }"),
-            "s.yaml:6:58: protocol: expected http, found 'htp'; did you mean 'http'?"),
+            "s.yaml:6:58: protocol: expected http or sniff, found 'htp'; did you mean 'http'?"),
+        Bad(
+            document("{ service: web }", listeners: secure("protocol: sniff, raw: wbe")),
+            "s.yaml:6:71: raw: there is no service 'wbe'; did you mean 'web'?"),
+        Bad(
+            document("{ service: web }", listeners: secure("protocol: sniff, raw: dns")),
+            "s.yaml:6:71: raw: service 'dns' is of UDP, which has no connections"),
+        Bad(
+            document("{ service: web }", listeners: secure("raw: web")),
+            "s.yaml:6:54: raw: 'raw' needs 'protocol: sniff'"),
+        Bad(
+            document(
+                "{ service: web }",
+                listeners: secure(
+                    "protocol: sniff, passthrough: [ { host: a.b, service: web }, { host: A.b, service: web } ]")),
+            "s.yaml:6:110: passthrough: 'a.b' passes through already"),
         Bad(
             document("{ service: web }", listeners: secure("tls: { certificates: [ { cert: a.pem, key: /a.key } ] }")),
             "s.yaml:6:80: cert: expected an absolute path such as /var/lib/sluice, found 'a.pem'"),

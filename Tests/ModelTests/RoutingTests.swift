@@ -69,6 +69,23 @@ import Testing
         #expect(try Generation(manifest, services: generation.services) == generation)
     }
 
+    @Test func `say where connections of other protocols go`() throws {
+        let bind = try #require(VIP("10.0.0.9:443/tcp"))
+        let passages = [Sniffing.Passage(host: "b.test", service: "web"), .init(host: "a.test", service: "web")]
+        let listener = Listener(name: "web", bind: bind, sniffing: Sniffing(passages: passages, raw: "web"))
+        let generation = try Self.generation(Routing(listeners: [listener], routes: [Self.route]))
+        let digests = ["web": String(repeating: "0", count: 64)]
+        let manifest = try Generation.Manifest(generation.manifestBytes(digests: digests))
+        #expect(try Generation(manifest, services: generation.services) == generation)
+    }
+
+    @Test func `to a raw service that is not there are refused`() throws {
+        let bind = try #require(VIP("10.0.0.9:443/tcp"))
+        let listener = Listener(name: "web", bind: bind, sniffing: Sniffing(raw: "wbe"))
+        #expect(
+            try faults(Routing(listeners: [listener])) == ["listener web: service wbe is not there"])
+    }
+
     @Test func `with TLS need certificates by absolute paths`() throws {
         let bind = try #require(VIP("10.0.0.9:443/tcp"))
         func faults(_ tls: ListenerTLS) throws -> [String] {

@@ -185,6 +185,8 @@ public final class HTTPProxy {
         if let server, !startTLS(connection, server) { return drop(connection) }
         state.pointee.counters.connections &+= 1
         arm(connection, state.pointee.limits.headTimeout)
+        // Adopted while the proxy leaves: what it asks first is answered.
+        if state.pointee.isDraining { leave(connection) }
         watch(connection)
     }
 

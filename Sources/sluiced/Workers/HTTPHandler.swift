@@ -20,18 +20,34 @@ final class HTTPHandler: ListenerHandler {
     }
 
     func listen(on socket: consuming Descriptor, for key: ListenerKey) throws {
-        let proxy = proxies[key] ?? ProxyWorker(loop: loop, limits: limits)
-        let configuration = content.configuration(of: key)
         let server = try tls.server(of: key)
+        let proxy = try serve(key)
         // A closure cannot take over what has one owner; its number it can.
         let number = socket.release()
-        try proxy.assumeIsolated {
-            let socket = Descriptor(adopting: number)
-            // Routes first: what waits in the socket's queue comes at once.
-            if let configuration { try $0.apply(configuration) }
-            try $0.listen(on: socket, tls: server)
+        try proxy.assumeIsolated { try $0.listen(on: Descriptor(adopting: number), tls: server) }
+    }
+
+    /// Makes a listener's proxy ready. Routes first: what waits in a socket's queue comes at once.
+    @discardableResult
+    func serve(_ key: ListenerKey) throws -> ProxyWorker {
+        let proxy = proxies[key] ?? ProxyWorker(loop: loop, limits: limits)
+        if let configuration = content.configuration(of: key) {
+            try proxy.assumeIsolated { try $0.apply(configuration) }
         }
         proxies[key] = proxy
+        return proxy
+    }
+
+    /// Takes a connection of a listener that was made ready, whose octets are all there yet.
+    ///
+    /// - Parameter secure: it speaks TLS, which ends here.
+    func adopt(_ socket: consuming Descriptor, from client: SocketAddress, of key: ListenerKey, secure: Bool) throws {
+        guard let proxy = proxies[key] else { return }
+        let server = secure ? try tls.server(of: key) : nil
+        let number = socket.release()
+        try proxy.assumeIsolated {
+            try $0.adopt(Descriptor(adopting: number), from: client, tls: server)
+        }
     }
 
     func stopListening(on key: ListenerKey) {

@@ -8,6 +8,7 @@ struct ListenerKey: Codable, Hashable, Sendable {
     enum Kind: String, Codable, Hashable, Sendable {
         case relay
         case http
+        case sniff
     }
 
     let kind: Kind
@@ -17,6 +18,8 @@ struct ListenerKey: Codable, Hashable, Sendable {
         self.kind = kind
         self.vip = vip
     }
+
+    init(_ listener: Listener) { self.init(listener.sniffing == nil ? .http : .sniff, listener.bind) }
 
     private enum CodingKeys: String, CodingKey { case kind, vip }
 

@@ -39,10 +39,14 @@ extension WorkerFigures {
             figures.services[index].active = max(0, figures.services[index].active)
             figures.services[index].ended = figures.services[index].ended.filter { Self.reasons.contains($0.key) }
         }
-        for index in figures.http.indices { figures.http[index].active = max(0, figures.http[index].active) }
+        for index in figures.http.indices {
+            figures.http[index].active = max(0, figures.http[index].active)
+            figures.http[index].refused = figures.http[index].refused.filter { Self.refusals.contains($0.key) }
+        }
         return figures
     }
 
+    private static let refusals = Set(SniffRefusal.allCases.map(\.rawValue))
     private static let reasons = Set(RelayReason.allCases.map { "\($0)" })
 }
 
@@ -51,6 +55,11 @@ extension WorkerFigures.HTTPListener {
         accepted.add(other.accepted)
         active.add(other.active)
         requests.add(other.requests)
+        refused.merge(other.refused) { one, other in
+            var sum = one
+            sum.add(other)
+            return sum
+        }
     }
 }
 

@@ -63,13 +63,15 @@ struct WorkerFigures: Codable, Hashable, Sendable {
         var ended: [String: UInt64] = [:]
     }
 
-    /// A listener of HTTP.
+    /// A listener of HTTP, or a sniffing one.
     struct HTTPListener: Codable, Hashable, Sendable {
         var key: ListenerKey
         var accepted: UInt64 = 0
         /// Connections, of clients and to backends.
         var active: Int = 0
         var requests: UInt64 = 0
+        /// Connections of a sniffing one that are nobody's, by reason.
+        var refused: [String: UInt64] = [:]
     }
 
     var services: [Service] = []

@@ -10,7 +10,7 @@ struct WorkerOrder: Codable, Hashable, Sendable {
     /// Of what it was made.
     var epoch: UInt64
     var number: UInt64
-    /// The services that sockets serve on this host, as canonical bytes, and the seeds of their flow hashes.
+    /// The services that sockets serve on this host, and those that listeners pass connections on to, as canonical bytes, and the seeds of their flow hashes.
     private var blobs: [Data]
     private var flowSeeds: [UInt64]
     /// Those that routes name, likewise.
@@ -30,8 +30,10 @@ struct WorkerOrder: Codable, Hashable, Sendable {
         tls: [String: TLSMaterial]
     ) {
         (epoch, number) = (generation.epoch, generation.number)
-        blobs = services.map { Data($0.canonicalBytes) }
-        flowSeeds = services.map { $0.flowSeed(of: generation.seed) }
+        let sniffed = generation.routing.sniffed.subtracting(services.map(\.service.name))
+        let relayed = services + generation.services.filter { sniffed.contains($0.service.name) }
+        blobs = relayed.map { Data($0.canonicalBytes) }
+        flowSeeds = relayed.map { $0.flowSeed(of: generation.seed) }
         let named = generation.routing.services
         routedBlobs = generation.services.filter { named.contains($0.service.name) }.map { Data($0.canonicalBytes) }
         routingBytes = generation.routing.isEmpty ? nil : Data(generation.routing.canonical.bytes)
@@ -40,7 +42,7 @@ struct WorkerOrder: Codable, Hashable, Sendable {
         self.tls = tls
     }
 
-    /// The services that sockets serve, each with the seed of its flow hash.
+    /// The services that are relayed, each with the seed of its flow hash.
     ///
     /// - Throws: where it is not what this version writes.
     func relayed() throws -> [(placed: PlacedService, seed: UInt64)] {

@@ -21,6 +21,7 @@ final class WorkerProcess: @unchecked Sendable {
     private let control: Descriptor
     private let relay: RelayHandler
     private let http: HTTPHandler
+    private let sniff: SniffHandler
     private let handlers: [ListenerKey.Kind: any ListenerHandler]
     private var listeners: [Listener] = []
     private var isDraining = false
@@ -38,7 +39,8 @@ final class WorkerProcess: @unchecked Sendable {
         self.control = control
         relay = RelayHandler(loop: loop, limits: RelayLimits(descriptors: descriptors, memory: memory))
         http = HTTPHandler(loop: loop, limits: ProxyLimits(descriptors: descriptors))
-        handlers = [.relay: relay, .http: http]
+        sniff = SniffHandler(loop: loop, relay: relay, http: http)
+        handlers = [.relay: relay, .http: http, .sniff: sniff]
     }
 
     func start() {
@@ -124,7 +126,7 @@ final class WorkerProcess: @unchecked Sendable {
             try connection.send(.listener(listener.key), passing: listener.socket.descriptor.rawValue)
         case .report:
             var figures = WorkerFigures(relay.worker.assumeIsolated { $0.counters })
-            figures.http = http.figures
+            figures.http = sniff.adding(to: http.figures)
             try connection.send(.figures, beside: figures)
         case .connections(let most):
             let list = relay.worker.assumeIsolated { $0.connections(most: most) }
@@ -139,7 +141,7 @@ final class WorkerProcess: @unchecked Sendable {
     }
 
     private func apply(_ order: WorkerOrder) throws {
-        for handler in handlers.values { try handler.apply(order) }
+        for handler: any ListenerHandler in [relay, http, sniff] { try handler.apply(order) }
     }
 
     private func listen(_ socket: consuming Descriptor, for key: ListenerKey) throws {

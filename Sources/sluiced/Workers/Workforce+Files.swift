@@ -7,7 +7,7 @@ extension Workforce {
     /// Opens what is not open yet.
     func open(_ wanted: Set<ListenerKey>) -> [String] {
         var problems: [String] = []
-        for key in wanted.sorted() where !isOpen(key) && !(key.kind == .http && files.lacks(key.vip)) {
+        for key in wanted.sorted() where !isOpen(key) && !(key.kind != .relay && files.lacks(key.vip)) {
             do { try listeners.open(key) } catch { problems.append("no connection comes to \(key.vip): \(error)") }
         }
         return problems

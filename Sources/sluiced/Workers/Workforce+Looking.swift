@@ -31,13 +31,14 @@ extension Workforce {
     private func httpRows(_ counted: [WorkerFigures.HTTPListener]) -> [ListenersAnswer.Listener] {
         let figures = Dictionary(counted.map { ($0.key, $0) }) { $1 }
         return routing.listeners.map { listener in
-            let key = ListenerKey(.http, listener.bind)
+            let key = ListenerKey(listener)
             let sum = figures[key] ?? .init(key: key)
-            let services = Set(routing.routes(of: listener).flatMap(\.targets).map(\.service)).sorted()
+            let routed = routing.routes(of: listener).flatMap(\.targets).map(\.service)
+            let services = Set(routed).union(listener.sniffing?.services ?? []).sorted()
             return .init(
                 kind: key.kind.rawValue, bind: "\(key.vip)", service: services.joined(separator: ","),
                 workers: takers(of: key), sockets: listeners.sockets[key]?.count ?? 0, active: sum.active,
-                accepted: sum.accepted, name: listener.name, requests: sum.requests)
+                accepted: sum.accepted, ended: sum.refused, name: listener.name, requests: sum.requests)
         }
     }
 

@@ -142,7 +142,7 @@ actor Workforce {
     /// The sockets for these.
     static func keys(_ routing: Routing, _ services: [PlacedService]) -> Set<ListenerKey> {
         Set(
-            services.map { ListenerKey(.relay, $0.service.vip) } + routing.listeners.map { ListenerKey(.http, $0.bind) }
+            services.map { ListenerKey(.relay, $0.service.vip) } + routing.listeners.map(ListenerKey.init)
         )
     }
 
