@@ -82,7 +82,7 @@ let package = Package(
             "Programs",
             [
                 "Admin", "BPF", "ConsulAPI", "Coordination", "Documents", "EventLoop", "HTTP", "Model", "Reconciler",
-                "Storage",
+                "Relay", "Storage",
             ]),
         .executableTarget(
             name: "sluiced",
@@ -97,7 +97,7 @@ let package = Package(
         .executableTarget(
             name: "sluicectl",
             dependencies: [
-                "Benchmark", "HTTP",
+                "Benchmark", "HTTP", "Relay",
                 "Model", "BPF", "Storage", "EventLoop", "Documents", "Dataplane", "NextHops", "Reconciler", "Admin",
                 "Diagnosis", "ConsulAPI", "Coordination", "Programs", "Discovery", "Templates", "CLinux", "CDataplane",
                 logging, argumentParser, unixSignals, httpClient, nio, nioHTTP1, nioFoundation,
@@ -135,7 +135,7 @@ let package = Package(
             "SluicedTests",
             [
                 "sluiced", "Admin", "Coordination", "Documents", "EventLoop", "HTTP", "Model", "Programs", "Reconciler",
-                "Storage", logging, "CLinux",
+                "Relay", "Storage", logging, "CLinux",
             ]),
         tests("CoordinationTests", ["Coordination", "ConsulAPI", "Reconciler", "Storage", nio, logging]),
     ],

@@ -2,6 +2,7 @@
 
 import HTTP
 import Model
+import Programs
 import Testing
 
 @testable import sluiced
@@ -24,7 +25,7 @@ import Testing
 
     private static let front = "10.0.0.9:80/tcp"
 
-    private static func key(_ text: String) throws -> ListenerKey { ListenerKey(.http, try #require(VIP(text))) }
+    private static func bind(_ text: String) throws -> VIP { try #require(VIP(text)) }
 
     private static func content() throws -> HTTPContent {
         let listeners = [
@@ -42,7 +43,7 @@ import Testing
     }
 
     @Test func `has its listener's routes alone, and a service once`() throws {
-        let configuration = try #require(try Self.content().configuration(of: Self.key(Self.front)))
+        let configuration = try #require(try Self.content().configuration(of: Self.bind(Self.front)))
         #expect(configuration.routes.map(\.path) == ["/a", "/b"])
         #expect(configuration.services.map(\.version) == [.http2])
         #expect(configuration.services.first?.backends.count == 3)
@@ -52,12 +53,12 @@ import Testing
         var content = try Self.content()
         content.services[0].backends[0].state = .draining
         content.down = [BackendID(rawValue: 2)]
-        let configuration = try #require(content.configuration(of: Self.key(Self.front)))
+        let configuration = try #require(content.configuration(of: Self.bind(Self.front)))
         #expect(configuration.services.flatMap(\.backends).map { "\($0.address)" } == ["10.1.0.3:80"])
     }
 
     @Test func `is nothing for a listener that is gone`() throws {
-        #expect(try Self.content().configuration(of: Self.key("10.0.0.7:80/tcp")) == nil)
+        #expect(try Self.content().configuration(of: Self.bind("10.0.0.7:80/tcp")) == nil)
     }
 
     @Test func `reaches it in its order`() throws {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Model
+import Programs
 import Relay
 import Testing
-
-@testable import sluiced
 
 @Suite struct `A sniffing listener's places` {
     private static func vip(_ text: String) throws -> VIP { try #require(VIP(text)) }

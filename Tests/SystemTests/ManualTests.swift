@@ -13,6 +13,7 @@ struct ManualTests {
         "check", "apply", "confirm", "rollback", "freeze", "thaw", "generation list", "generation show",
         "generation diff", "host list", "host forget", "service list", "service show", "backend list",
         "backend drain", "backend enable", "map list", "map show", "map dump", "map verify", "explain", "flow list",
+        "route list",
         "stats", "doctor", "bench datapath",
         "bench control", "uninstall",
     ]

@@ -5,19 +5,35 @@ import Dataplane
 import Model
 import Reconciler
 
-/// `sluicectl explain`: what the program in the kernel would do with a packet, told by itself.
+/// `sluicectl explain`: what the program in the kernel would do with a packet, told by itself; or where a request goes.
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain",
-        abstract: "Ask the program in the kernel where a packet goes, and why; nothing is changed by asking.")
+        abstract: "Ask where a packet or a request goes, and why; nothing is changed by asking.",
+        discussion: """
+            A packet (--src, --dst) is put to the program in the kernel. A request (--url) is put to the table of routes that \
+            the workers go by: the listener, the route, why no other one, the service and its backends.
+            """)
 
     @Option(
         help: .init(
             "The client's address and port: 198.51.100.7:51234 or [2001:db8::1]:51234.", valueName: "address:port"))
     var src: String
 
-    @Option(help: .init("The VIP: 10.9.9.9:80.", valueName: "address:port"))
-    var dst: String
+    @Option(
+        help: .init(
+            "The VIP: 10.9.9.9:80. With --url: the listener's, where several have the port.", valueName: "address:port")
+    )
+    var dst: String?
+
+    @Option(help: .init("A request instead of a packet: https://example.org/api/.", valueName: "url"))
+    var url: String?
+
+    @Option(name: [.customShort("H"), .long], help: .init("A header of the request.", valueName: "name: value"))
+    var header: [String] = []
+
+    @Option(help: "The request's method.")
+    var method = "GET"
 
     @Option(help: .init("tcp or udp.", valueName: "protocol"))
     var proto = "tcp"
@@ -27,7 +43,13 @@ struct ExplainCommand: ParsableCommand {
 
     @OptionGroup var options: CommonOptions
 
+    func validate() throws {
+        if dst == nil, url == nil { throw ValidationError("--dst (a packet's) or --url (a request's) is needed") }
+        if url == nil, !header.isEmpty { throw ValidationError("-H belongs to --url") }
+    }
+
     func run() throws {
+        if let url { return try explain(url) }
         let host = try options.host()
         let kept = HostState.look(at: host.directories.state)
         let generation = kept.inForce?.generation
@@ -43,9 +65,17 @@ struct ExplainCommand: ParsableCommand {
         }
     }
 
+    private func explain(_ url: String) throws {
+        let asked = try RequestURL(url: url, method: method, headers: header, src: src)
+        let state = try LocalState(options)
+        let listener = try asked.listener(of: state.generation.routing.listeners, dst: dst)
+        let explanation = try RequestExplanation.make(asked, listener, state)
+        options.output == .table ? Terminal.print(explanation.text) : try printJSON(explanation)
+    }
+
     private func packet() throws -> MadePacket {
         let source = try FlowOptions.end(src, "--src")
-        let target = try FlowOptions.end(dst, "--dst")
+        let target = try FlowOptions.end(dst ?? "", "--dst")
         guard source.address.isIPv4 == target.address.isIPv4 else {
             throw Failure(.usage, "--src and --dst: one is IPv4, the other IPv6")
         }

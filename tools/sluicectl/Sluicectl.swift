@@ -25,7 +25,7 @@ struct Sluicectl: AsyncParsableCommand {
             ApplyCommand.self, ConfirmCommand.self, RollbackCommand.self, FreezeCommand.self,
             ThawCommand.self, GenerationCommand.self, HostCommand.self,
             ServiceCommand.self, BackendCommand.self, MapCommand.self, ExplainCommand.self, FlowCommand.self,
-            ListenerCommand.self, ConnectionCommand.self,
+            RouteCommand.self, ListenerCommand.self, ConnectionCommand.self,
             StatsCommand.self, DoctorCommand.self, BenchCommand.self, TemplateCommand.self, UninstallCommand.self,
         ])
 

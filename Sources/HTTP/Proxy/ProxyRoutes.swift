@@ -23,7 +23,7 @@ struct ProxyRoutes: ~Copyable {
         self.services = FlatArray(services)
     }
 
-    private static func rule(_ route: ProxyConfiguration.Route) -> RouteRule {
+    static func rule(_ route: ProxyConfiguration.Route) -> RouteRule {
         var host = RouteRule.Host.any
         if let name = route.host?.lowercased() {
             host = name.hasPrefix("*.") ? .under(String(name.dropFirst(2))) : .exact(name)

@@ -3,6 +3,7 @@
 import EventLoop
 import HTTP
 import Model
+import Programs
 
 /// Requests of HTTP. Each listener has a proxy of its own, with its routes and connections.
 final class HTTPHandler: ListenerHandler {
@@ -31,7 +32,7 @@ final class HTTPHandler: ListenerHandler {
     @discardableResult
     func serve(_ key: ListenerKey) throws -> ProxyWorker {
         let proxy = proxies[key] ?? ProxyWorker(loop: loop, limits: limits)
-        if let configuration = content.configuration(of: key) {
+        if let configuration = content.configuration(of: key.vip) {
             try proxy.assumeIsolated { try $0.apply(configuration) }
         }
         proxies[key] = proxy
@@ -63,7 +64,7 @@ final class HTTPHandler: ListenerHandler {
         try tls.take(order, content.routing)
         for (key, proxy) in proxies {
             // A listener that is gone keeps its routes until its socket is taken away.
-            guard tls.serves(key), let configuration = content.configuration(of: key) else { continue }
+            guard tls.serves(key), let configuration = content.configuration(of: key.vip) else { continue }
             // In the order of `listen`: what comes now finds its routes.
             let server = try tls.server(of: key)
             try proxy.assumeIsolated {

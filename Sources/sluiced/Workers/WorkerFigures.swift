@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Programs
 import Relay
 
 /// Sums of what workers have counted. Workers have fewer rights than the daemon: no figure of theirs ends it.

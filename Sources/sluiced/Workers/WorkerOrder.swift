@@ -10,7 +10,8 @@ struct WorkerOrder: Codable, Hashable, Sendable {
     /// Of what it was made.
     var epoch: UInt64
     var number: UInt64
-    /// The services that sockets serve on this host, and those that listeners pass connections on to, as canonical bytes, and the seeds of their flow hashes.
+    /// The services that sockets serve on this host, and those that listeners pass connections on to, as canonical bytes,
+    /// and the seeds of their flow hashes.
     private var blobs: [Data]
     private var flowSeeds: [UInt64]
     /// Those that routes name, likewise.

@@ -5,15 +5,21 @@ import HTTP
 import Model
 
 /// What a generation says of HTTP, as this host's probes see the backends. A pure value.
-struct HTTPContent {
-    var routing = Routing()
+public struct HTTPContent {
+    public var routing: Routing
     /// Those that routes name.
-    var services: [PlacedService] = []
-    var down: Set<BackendID> = []
+    public var services: [PlacedService]
+    public var down: Set<BackendID>
+
+    public init(routing: Routing = Routing(), services: [PlacedService] = [], down: Set<BackendID> = []) {
+        self.routing = routing
+        self.services = services
+        self.down = down
+    }
 
     /// Of one listener; nil: there is none at that address.
-    func configuration(of key: ListenerKey) -> ProxyConfiguration? {
-        guard let listener = routing.listeners.first(where: { $0.bind == key.vip }) else { return nil }
+    public func configuration(of bind: VIP) -> ProxyConfiguration? {
+        guard let listener = routing.listeners.first(where: { $0.bind == bind }) else { return nil }
         var configuration = ProxyConfiguration()
         var numbers: [Upstream: Int] = [:]
         for route in routing.routes(of: listener) {
