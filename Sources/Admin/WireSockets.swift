@@ -2,8 +2,22 @@
 
 /// `GET /v1/listeners`: what this host's sockets take, in user space.
 public struct ListenersAnswer: Codable, Hashable, Sendable {
+    public struct Certificate: Codable, Hashable, Sendable {
+        public var names: [String]
+        /// Seconds since 1970.
+        public var expiry: Int64
+        /// Until then, rounded down; below 0: it has expired.
+        public var days: Int
+
+        public init(names: [String], expiry: Int64, days: Int) {
+            self.names = names
+            self.expiry = expiry
+            self.days = days
+        }
+    }
+
     public struct Listener: Codable, Hashable, Sendable {
-        /// `relay`: connections and datagrams as they are; `http`: requests by their routes.
+        /// `relay`: connections and datagrams as they are; `http`: requests by their routes; `sniff`: both.
         public var kind: String
         /// `192.0.2.10:443/tcp`.
         public var bind: String
@@ -25,12 +39,14 @@ public struct ListenersAnswer: Codable, Hashable, Sendable {
         /// Of `http` alone.
         public var name: String?
         public var requests: UInt64?
+        /// That it shows, where it speaks TLS and its files serve.
+        public var certificates: [Certificate]?
 
         public init(
             kind: String, bind: String, service: String, workers: Int, sockets: Int, active: Int = 0,
             accepted: UInt64 = 0, bytesIn: UInt64 = 0, bytesOut: UInt64 = 0, connectFailures: UInt64 = 0,
             datagramsDropped: UInt64 = 0, ended: [String: UInt64] = [:],
-            name: String? = nil, requests: UInt64? = nil
+            name: String? = nil, requests: UInt64? = nil, certificates: [Certificate]? = nil
         ) {
             self.kind = kind
             self.bind = bind
@@ -46,6 +62,7 @@ public struct ListenersAnswer: Codable, Hashable, Sendable {
             self.ended = ended
             self.name = name
             self.requests = requests
+            self.certificates = certificates
         }
     }
 

@@ -9,7 +9,9 @@ struct RelayMetrics {
     let workforce: Workforce
 
     func add(to text: inout MetricsText) async {
-        let rows = await workforce.listenerRows().filter { $0.kind == ListenerKey.Kind.relay.rawValue }
+        let listeners = await workforce.listenerRows()
+        addCertificates(of: listeners, to: &text)
+        let rows = listeners.filter { $0.kind == ListenerKey.Kind.relay.rawValue }
         guard !rows.isEmpty else { return }
         let counters: [(String, String, String?, (ListenersAnswer.Listener) -> UInt64)] = [
             ("sluice_relay_connections", "Connections and UDP flows taken by sockets.", nil, { $0.accepted }),
@@ -34,6 +36,24 @@ struct RelayMetrics {
             for row in rows {
                 for (reason, count) in row.ended.sorted(by: { $0.key < $1.key }) {
                     samples.add(count, .init("service", row.service), .init("reason", reason))
+                }
+            }
+        }
+    }
+
+    /// Named by the first name of each.
+    private func addCertificates(of listeners: [ListenersAnswer.Listener], to text: inout MetricsText) {
+        let secure = listeners.filter { $0.certificates?.isEmpty == false }
+        guard !secure.isEmpty else { return }
+        text.family(
+            "sluice_listener_certificate_remaining_days", .gauge,
+            help: "Whole days until a certificate expires; below 0 it has."
+        ) { samples in
+            for listener in secure {
+                for (number, certificate) in (listener.certificates ?? []).enumerated() {
+                    samples.add(
+                        Double(certificate.days), .init("listener", listener.name ?? listener.bind),
+                        .init("certificate", "\(number)"), .init("name", certificate.names.first ?? ""))
                 }
             }
         }

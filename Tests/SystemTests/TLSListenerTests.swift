@@ -112,6 +112,30 @@ struct TLSListenerTests {
         }
     }
 
+    @Test func `certificates are listed with their days, and metrics tell of them`() async throws {
+        struct Row: Decodable {
+            struct Certificate: Decodable {
+                var names: [String]
+                var days: Int
+            }
+            var name: String?
+            var certificates: [Certificate]?
+        }
+        try await Lab.with { lab in
+            let folder = try TemporaryDirectory()
+            try Self.make("one.test", as: "one", in: folder.path, "-days 30")
+            try await Self.start(Self.document(["one"], in: folder.path), in: lab)
+            let rows = try await lab.edge.ctl("listener", "list", as: [Row].self)
+            let front = try #require(rows.first { $0.name == "front" }?.certificates?.first)
+            #expect(front.names == ["one.test"] && (28...30).contains(front.days), "\(front)")
+            #expect(try await lab.edge.output(["listener", "list"]).text.contains("one.test: \(front.days) days"))
+            let metrics = try await lab.run("edge1", "curl", "-sf", "http://127.0.0.1:9464/metrics")
+            #expect(
+                metrics.contains(
+                    #"remaining_days{listener="front",certificate="0",name="one.test"} \#(front.days)"#), "\(metrics)")
+        }
+    }
+
     @Test func `a listener whose files do not serve is not opened, and opens when they do`() async throws {
         try await Lab.with { lab in
             let folder = try TemporaryDirectory()

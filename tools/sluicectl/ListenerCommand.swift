@@ -21,13 +21,14 @@ struct ListenerCommand: AsyncParsableCommand {
             var table = TextTable([
                 .left("BIND"), .left("KIND"), .left("SERVICE"), .right("WORKERS"), .right("ACTIVE"),
                 .right("ACCEPTED"), .right("REQUESTS"), .right("BYTES IN"), .right("BYTES OUT"),
-                .right("REFUSED OR FAILED"),
+                .right("REFUSED OR FAILED"), .left("CERTIFICATES"),
             ])
             for one in answer.listeners {
                 table.add(
                     one.bind, one.kind, one.service, "\(one.workers)/\(one.sockets)", "\(one.active)",
                     "\(one.accepted)", one.requests.map { "\($0)" } ?? "-", "\(one.bytesIn)", "\(one.bytesOut)",
-                    "\(one.refused)")
+                    "\(one.refused)",
+                    one.certificates.map { $0.map(\.text).joined(separator: ", ") } ?? "-")
             }
             Terminal.print(table.text)
         }
@@ -41,5 +42,14 @@ extension ListenersAnswer.Listener {
             "finished", "clientReset", "backendReset", "idle", "flowOver", "drained", "stopped",
         ]
         return ended.filter { !orderly.contains($0.key) }.values.reduce(0, +)
+    }
+}
+
+extension ListenersAnswer.Certificate {
+    /// `example.org +1, 29 days`.
+    fileprivate var text: String {
+        let more = names.count > 1 ? " +\(names.count - 1)" : ""
+        let end = days < 0 ? "expired" : days == 1 ? "1 day" : "\(days) days"
+        return "\(names.first ?? "no name")\(more): \(end)"
     }
 }

@@ -51,6 +51,17 @@ struct ListenerFiles {
 
     var problems: [String] { known.sorted { $0.key < $1.key }.compactMap(\.value.problem) }
 
+    /// What a listener shows; nil: it speaks no TLS, or its files have not served yet.
+    func shown(_ bind: VIP) -> [ShownCertificate]? {
+        guard let material = known[bind]?.material else { return nil }
+        do {
+            return try material.shown()
+        } catch {
+            // Workers have made a server of it; a date that cannot be read is only not shown.
+            return []
+        }
+    }
+
     /// Nothing can be served there yet.
     func lacks(_ bind: VIP) -> Bool { known[bind].map { $0.material == nil } ?? false }
 

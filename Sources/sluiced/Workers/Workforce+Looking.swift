@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Admin
+import Glibc
 import Model
 
 // What people and metrics ask of the workers.
@@ -38,8 +39,14 @@ extension Workforce {
             return .init(
                 kind: key.kind.rawValue, bind: "\(key.vip)", service: services.joined(separator: ","),
                 workers: takers(of: key), sockets: listeners.sockets[key]?.count ?? 0, active: sum.active,
-                accepted: sum.accepted, ended: sum.refused, name: listener.name, requests: sum.requests)
+                accepted: sum.accepted, ended: sum.refused, name: listener.name, requests: sum.requests,
+                certificates: certificates(listener))
         }
+    }
+
+    private func certificates(_ listener: Listener) -> [ListenersAnswer.Certificate]? {
+        let now = Int64(time(nil))
+        return files.shown(listener.bind)?.map { .init(names: $0.names, expiry: $0.expiry, days: $0.days(at: now)) }
     }
 
     private func relayRows(_ counted: [WorkerFigures.Service]) -> [ListenersAnswer.Listener] {
