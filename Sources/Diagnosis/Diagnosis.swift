@@ -19,7 +19,7 @@ public struct Diagnosis: Hashable, Sendable {
             + InterfaceChecks(facts: facts).findings
             + AddressChecks(facts: facts).findings + MTUChecks(facts: facts).findings
             + NextHopChecks(facts: facts).findings + HealthChecks(facts: facts).findings
-            + UnseenTraffic(facts: facts).findings
+            + CertificateChecks(facts: facts).findings + UnseenTraffic(facts: facts).findings
     }
 
     public var failures: Int { count(of: .failure) }

@@ -42,6 +42,8 @@ public struct Facts: Hashable, Sendable {
     public var secrets: [Secret] = []
     /// Nil where no source is named.
     public var discovery: Discovery?
+    /// Of the listeners that are in force.
+    public var certificates: [Certificate] = []
 
     /// Where backends take GUE.
     public var guePort: UInt16

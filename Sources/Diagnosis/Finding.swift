@@ -28,6 +28,7 @@ public struct Finding: Hashable, Sendable {
         case nextHop = "next-hop"
         case ownTraffic = "own-traffic"
         case netfilter
+        case certificate
         case credentials, store, lease, leader, fleet, discovery
     }
 

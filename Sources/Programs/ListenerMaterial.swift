@@ -7,8 +7,9 @@ import Model
 extension TLSMaterial {
     /// Reads a listener's files, and tries whether they serve.
     ///
+    /// - Parameter admitsExpired: for who tells of them, and does not begin to show them.
     /// - Throws: the first fault.
-    public init(reading tls: ListenerTLS) throws {
+    public init(reading tls: ListenerTLS, admitsExpired: Bool = false) throws {
         var certificates: [Certificate] = []
         for certificate in tls.certificates {
             if FileStamp(certificate.key).isForAll { throw OpenKey(file: certificate.key) }
@@ -18,7 +19,7 @@ extension TLSMaterial {
         if let file = tls.clientAuthority { try readClientAuthority(file) }
         protocols = tls.speeches.count > 1 ? .both : tls.speeches.first == .http1 ? .http1 : .http2
         isModern = tls.minimumVersion == .tls13
-        _ = try TLSServer(self)
+        _ = try TLSServer(self, admitsExpired: admitsExpired)
     }
 }
 

@@ -129,6 +129,9 @@ struct TLSListenerTests {
             let front = try #require(rows.first { $0.name == "front" }?.certificates?.first)
             #expect(front.names == ["one.test"] && (28...30).contains(front.days), "\(front)")
             #expect(try await lab.edge.output(["listener", "list"]).text.contains("one.test: \(front.days) days"))
+            let doctor = try await lab.edge.output(["doctor"]).text
+            let line = "listener front: the certificate of one.test is good for \(front.days) more days"
+            #expect(doctor.contains(line), "\(doctor)")
             let metrics = try await lab.run("edge1", "curl", "-sf", "http://127.0.0.1:9464/metrics")
             #expect(
                 metrics.contains(

@@ -62,6 +62,8 @@ struct HostSurvey {
         facts.accepted = kept.publication.map {
             Facts.GenerationMark(epoch: $0.generation.epoch, number: $0.generation.number)
         }
+        let routing = kept.inForce?.generation.routing
+        facts.certificates = CertificateSurvey(listeners: routing?.listeners ?? []).certificates()
         let survey = ServiceSurvey(document: host.services, kept: kept, daemon: daemon)
         (facts.services, facts.vips) = await survey.services(interfaces: facts.interfaces.value ?? [])
     }
