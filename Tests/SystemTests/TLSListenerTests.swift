@@ -127,15 +127,20 @@ struct TLSListenerTests {
             try await Self.start(Self.document(["one"], in: folder.path), in: lab)
             let rows = try await lab.edge.ctl("listener", "list", as: [Row].self)
             let front = try #require(rows.first { $0.name == "front" }?.certificates?.first)
-            #expect(front.names == ["one.test"] && (28...30).contains(front.days), "\(front)")
-            #expect(try await lab.edge.output(["listener", "list"]).text.contains("one.test: \(front.days) days"))
-            let doctor = try await lab.edge.output(["doctor"]).text
-            let line = "listener front: the certificate of one.test is good for \(front.days) more days"
-            #expect(doctor.contains(line), "\(doctor)")
-            let metrics = try await lab.run("edge1", "curl", "-sf", "http://127.0.0.1:9464/metrics")
-            #expect(
-                metrics.contains(
-                    #"remaining_days{listener="front",certificate="0",name="one.test"} \#(front.days)"#), "\(metrics)")
+            // Thirty in the second in which it was made.
+            let days = [29, 30]
+            #expect(front.names == ["one.test"] && days.contains(front.days), "\(front)")
+            func says(_ text: String, _ line: (Int) -> String) {
+                let says = days.contains { text.contains(line($0)) }
+                #expect(says, "\(text)")
+            }
+            says(try await lab.edge.output(["listener", "list"]).text) { "one.test: \($0) days" }
+            says(try await lab.edge.output(["doctor"]).text) {
+                "listener front: the certificate of one.test is good for \($0) more days"
+            }
+            says(try await lab.run("edge1", "curl", "-sf", "http://127.0.0.1:9464/metrics")) {
+                #"remaining_days{listener="front",certificate="0",name="one.test"} \#($0)"#
+            }
         }
     }
 
