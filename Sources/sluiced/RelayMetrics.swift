@@ -11,6 +11,7 @@ struct RelayMetrics {
     func add(to text: inout MetricsText) async {
         let listeners = await workforce.listenerRows()
         addCertificates(of: listeners, to: &text)
+        addRefusals(of: listeners, to: &text)
         let rows = listeners.filter { $0.kind == ListenerKey.Kind.relay.rawValue }
         guard !rows.isEmpty else { return }
         let counters: [(String, String, String?, (ListenersAnswer.Listener) -> UInt64)] = [
@@ -36,6 +37,21 @@ struct RelayMetrics {
             for row in rows {
                 for (reason, count) in row.ended.sorted(by: { $0.key < $1.key }) {
                     samples.add(count, .init("service", row.service), .init("reason", reason))
+                }
+            }
+        }
+    }
+
+    private func addRefusals(of listeners: [ListenersAnswer.Listener], to text: inout MetricsText) {
+        let sniffing = listeners.filter { $0.kind == ListenerKey.Kind.sniff.rawValue }
+        guard !sniffing.isEmpty else { return }
+        text.family(
+            "sluice_listener_refused_connections", .counter,
+            help: "Connections of sniffing listeners that were nobody's, and why."
+        ) { samples in
+            for listener in sniffing {
+                for (reason, count) in listener.ended.sorted(by: { $0.key < $1.key }) {
+                    samples.add(count, .init("listener", listener.name ?? listener.bind), .init("reason", reason))
                 }
             }
         }

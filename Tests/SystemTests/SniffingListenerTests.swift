@@ -94,6 +94,9 @@ struct SniffingListenerTests {
             #expect(tls.contains("CONNECTED"), "\(tls)")
             let row = try #require(try await Self.row(lab))
             #expect(row.ended == ["unknownProtocol": 1, "unknownName": 1] && row.accepted == 2, "\(row)")
+            let metrics = try await lab.run("edge1", "curl", "-sf", "http://127.0.0.1:9464/metrics")
+            let line = #"sluice_listener_refused_connections_total{listener="mixed",reason="unknownProtocol"} 1"#
+            #expect(metrics.contains(line), "\(metrics)")
         }
     }
 
