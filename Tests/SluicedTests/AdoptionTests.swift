@@ -4,6 +4,7 @@ import EventLoop
 import Glibc
 import Logging
 import Model
+import Synchronization
 import TestSupport
 import Testing
 
@@ -113,6 +114,52 @@ struct AdoptionTests {
         #expect(access(other.path, F_OK) == 0)
     }
 
+    @Test func `a worker that answers late leaves only when another has its socket`() async throws {
+        let site = try AdoptionSite()
+        let isLate = Mutex(true)
+        let late = try site.worker(holding: [site.key], identity: .init(slot: 0, program: "another", isDraining: false)) {
+            $0 == .hello && isLate.withLock { $0 } ? .init(word: .done) : nil
+        }
+        let ours = try site.worker(slot: 0)
+        _ = await site.workforce.apply(site.generation, services: site.generation.services, down: [])
+        let handed = ours.told.withLock { $0.filter { $0 == .listen(site.key) }.count }
+        isLate.withLock { $0 = false }
+        await site.workforce.askAgainNow()
+        #expect(late.told.withLock { $0.last } == .drain)
+        #expect(ours.told.withLock { $0.filter { $0 == .listen(site.key) }.count } == handed + 1)
+    }
+
+    @Test func `a worker whose successor refuses its socket stays`() async throws {
+        let site = try AdoptionSite()
+        _ = try site.worker {
+            guard case .listen = $0 else { return nil }
+            return .init(word: .failed("it has no certificates"))
+        }
+        let other = try site.worker(
+            holding: [site.key], identity: .init(slot: 0, program: "another", isDraining: false))
+        _ = await site.workforce.apply(site.generation, services: site.generation.services, down: [])
+        await site.workforce.look()
+        #expect(!other.told.withLock { $0 }.contains(.drain))
+    }
+
+    @Test func `a worker that answers late into a free place gets the order in force`() async throws {
+        let site = try AdoptionSite()
+        let late = try site.worker(holding: [site.key]) { _ in nil }
+        await site.workforce.meetLate(late.path, site.generation)
+        #expect(try late.services == [["web"]])
+    }
+
+    @Test func `whoever has said who it is can be ended later, whatever is wrong with its sockets`() async throws {
+        let site = try AdoptionSite()
+        let key = site.key
+        let worker = try site.worker { request in
+            guard case .listener = request else { return nil }
+            return .init(word: .listener(key), passing: OwnedDescriptor(try .memory("sluice-fake", holding: [])))
+        }
+        _ = await site.workforce.apply(site.generation, services: [], down: [])
+        #expect(await site.workforce.unreached[worker.path]?.peer?.process == getpid())
+    }
+
     @Test func `sockets of more workers than there are now are taken by those that are left`() async throws {
         let site = try AdoptionSite()
         let first = try site.worker(holding: [site.key])
@@ -120,6 +167,21 @@ struct AdoptionTests {
         _ = await site.workforce.apply(site.generation, services: site.generation.services, down: [])
         #expect(first.told.withLock { $0.filter { $0 == .listen(site.key) }.count } == 1)
         #expect(await site.workforce.listeners.sockets[site.key]?.count == 2)
+    }
+}
+
+extension Workforce {
+    /// As a look does once the time has come.
+    fileprivate func askAgainNow() {
+        for path in unreached.keys { unreached[path]?.next = .zero }
+        look()
+    }
+
+    /// A worker is met while an order is in force and its place is free.
+    fileprivate func meetLate(_ path: String, _ generation: Generation) {
+        order = WorkerOrder(generation, services: generation.services, down: [], workers: 1, tls: [:])
+        unreached[path] = Unreached(next: .zero)
+        look()
     }
 }
 

@@ -17,19 +17,36 @@ extension Workforce {
     private static let triesMax = 3
     private static let retryAfter = Duration.seconds(5)
 
+    /// Asks again those that did not answer. What one brings that has found its place taken goes to the others at once:
+    /// it is to leave, and nobody else would take what waits in its sockets' queues.
+    func meetAgain() {
+        let met = due().filter { adopt(at: $0) }
+        guard !met.isEmpty, order != nil else { return }
+        tellOrder()
+        hand(listeners.keys)
+    }
+
     /// Takes back the sockets of a worker that runs, and with them the worker if it is of this program.
-    func adopt(at path: String) {
+    ///
+    /// - Returns: whether it has answered.
+    @discardableResult
+    func adopt(at path: String) -> Bool {
+        var peer: WorkerPeer?
         do {
-            try adopt(try spawn.link(at: path))
+            let worker = try spawn.link(at: path)
+            peer = worker.peer
+            try adopt(worker)
             unreached[path] = nil
+            return true
         } catch let error as EventLoopError where error.errno == ECONNREFUSED || error.errno == ENOENT {
             // Nobody is behind it any more.
             unlink(path)
             unreached[path] = nil
         } catch {
             logger.error("worker not adopted yet", metadata: ["socket": "\(path)", "cause": "\(error)"])
-            missed(path, nil)
+            missed(path, peer)
         }
+        return false
     }
 
     private func adopt(_ worker: WorkerLink) throws {
@@ -90,10 +107,19 @@ extension Workforce {
     /// Workers that are to be asked again now.
     func due() -> [String] { unreached.filter { $0.value.next <= uptime }.map(\.key).sorted() }
 
-    /// Their successors accept now.
+    /// Their successors accept now, from all sockets: one that they have refused, as its certificates do not serve, is
+    /// the replaced ones' until they take it.
     func dismissReplaced() {
-        guard workers.count == listeners.workers else { return }
+        guard !replaced.isEmpty, workers.count == listeners.workers, isAllTaken else { return }
         dismiss()
+    }
+
+    private var isAllTaken: Bool {
+        listeners.sockets.allSatisfy { key, sockets in
+            sockets.keys.allSatisfy { place in
+                handed[place % listeners.workers]?.contains(HandedSocket(key: key, place: place)) == true
+            }
+        }
     }
 
     /// Nothing is left for anybody to take.

@@ -77,7 +77,7 @@ actor Workforce {
     /// Starts what is missing, tries again what failed, and lets go of whom nobody needs.
     func look() {
         reap()
-        for path in due() { adopt(at: path) }
+        meetAgain()
         if order == nil {
             // Met again after all was over.
             if !workers.isEmpty || !replaced.isEmpty { letGo() }
