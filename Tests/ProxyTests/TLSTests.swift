@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EventLoop
+import Glibc
 import HTTP
 import TestSupport
 import Testing
@@ -172,6 +173,14 @@ struct TLSTests {
         #expect(fault(.init(chain: one.chain, key: two.key)) == "use key /two.test.key: key values mismatch")
         #expect(fault(.init(chain: "/nowhere", key: one.key)).hasPrefix("read certificate /nowhere: "))
         #expect(fault(expired) == "use certificate /old.test.pem: it has expired")
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a pipe in a file's place is refused, and nobody waits for it`() throws {
+        let folder = try TemporaryDirectory()
+        let pipe = "\(folder.path)/pipe.pem"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        let error = #expect(throws: TLSError.self) { try TLSServer([.init(chain: pipe, key: pipe)]) }
+        #expect(error?.description == "read certificate \(pipe): it is no file")
     }
 
     @Test func `who speaks no TLS is let go`() async throws {

@@ -16,17 +16,22 @@ struct PEM {
         self.file = file
     }
 
-    /// Reads a file: open(2), read(2).
+    /// Reads a file: open(2), read(2). A pipe or device is none: who opens it could wait for ever.
     static func octets(of file: String, as what: String) throws(TLSError) -> [UInt8] {
-        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+        let descriptor = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw TLSError("read \(what)", file, String(cString: strerror(errno))) }
         defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw TLSError("read \(what)", file, "it is no file")
+        }
         var octets = [UInt8](repeating: 0, count: bytesMax + 1)
         var count = 0
         while count < octets.count {
             let answer = octets.withUnsafeMutableBytes {
                 Glibc.read(descriptor, $0.baseAddress.map { $0 + count }, $0.count - count)
             }
+            if answer < 0 && errno == EINTR { continue }
             guard answer >= 0 else { throw TLSError("read \(what)", file, String(cString: strerror(errno))) }
             if answer == 0 { break }
             count += answer
