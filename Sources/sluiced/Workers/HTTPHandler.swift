@@ -32,10 +32,11 @@ final class HTTPHandler: ListenerHandler {
     @discardableResult
     func serve(_ key: ListenerKey) throws -> ProxyWorker {
         let proxy = proxies[key] ?? ProxyWorker(loop: loop, limits: limits)
+        // Kept also where its socket is refused: the loop calls a proxy that has started until it is stopped.
+        proxies[key] = proxy
         if let configuration = content.configuration(of: key.vip) {
             try proxy.assumeIsolated { try $0.apply(configuration) }
         }
-        proxies[key] = proxy
         return proxy
     }
 
