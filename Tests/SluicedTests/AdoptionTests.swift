@@ -117,7 +117,8 @@ struct AdoptionTests {
     @Test func `a worker that answers late leaves only when another has its socket`() async throws {
         let site = try AdoptionSite()
         let isLate = Mutex(true)
-        let late = try site.worker(holding: [site.key], identity: .init(slot: 0, program: "another", isDraining: false)) {
+        let identity = WorkerIdentity(slot: 0, program: "another", isDraining: false)
+        let late = try site.worker(holding: [site.key], identity: identity) {
             $0 == .hello && isLate.withLock { $0 } ? .init(word: .done) : nil
         }
         let ours = try site.worker(slot: 0)
