@@ -17,6 +17,16 @@ extension Workforce {
     private static let triesMax = 3
     private static let retryAfter = Duration.seconds(5)
 
+    /// Once, before the first order: those that an earlier daemon left.
+    func adopt() {
+        isAdopted = true
+        do {
+            for path in try spawn.prepare() { adopt(at: path) }
+        } catch {
+            logger.error("no worker can be started", metadata: ["cause": "\(error)"])
+        }
+    }
+
     /// Asks again those that did not answer. What one brings that has found its place taken goes to the others at once:
     /// it is to leave, and nobody else would take what waits in its sockets' queues.
     func meetAgain() {
