@@ -173,7 +173,7 @@ struct AdoptionTests {
 
 extension Workforce {
     /// As a look does once the time has come.
-    fileprivate func askAgainNow() {
+    func askAgainNow() {
         for path in unreached.keys { unreached[path]?.next = .zero }
         look()
     }

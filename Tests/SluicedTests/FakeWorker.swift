@@ -13,7 +13,14 @@ final class FakeWorker: Sendable {
     let told = Mutex<[WorkerRequest]>([])
     let orders = Mutex<[WorkerOrder]>([])
     private let listening: OwnedDescriptor
+    private let connection = Mutex<Connection?>(nil)
     private let answer: @Sendable (WorkerRequest, FakeWorker) throws -> Answer
+
+    private final class Connection: Sendable {
+        let link: PacketSocket
+
+        init(_ link: consuming PacketSocket) { self.link = link }
+    }
 
     /// One packet, with a descriptor where there is one; nil: it says nothing.
     struct Answer {
@@ -64,13 +71,38 @@ final class FakeWorker: Sendable {
         while true {
             do {
                 guard let socket = try listening.descriptor.acceptWaiting() else { return }
-                let link = PacketSocket(adopting: socket)
-                while let packet = try link.receive() { try take(packet, link) }
+                let current = Connection(PacketSocket(adopting: socket))
+                connection.withLock { $0 = current }
+                Thread.detachNewThread { self.serve(current) }
             } catch {
-                // The test is over, or the daemon has hung up in the middle of an answer.
+                // The test is over.
                 if access(path, F_OK) != 0 { return }
             }
         }
+    }
+
+    private func serve(_ connection: Connection) {
+        do {
+            while let packet = try connection.link.receive() { try take(packet, connection.link) }
+        } catch {
+            // The daemon has hung up in the middle of an answer.
+        }
+        self.connection.withLock { if $0 === connection { $0 = nil } }
+    }
+
+    /// Closes the daemon's last connection, and takes another.
+    func hangUp() {
+        connection.withLock { _ = $0.map { shutdown($0.link.descriptor.rawValue, Int32(SHUT_RDWR)) } }
+    }
+
+    /// Ends: says this unasked, and takes no connection any more.
+    func end(saying answer: Answer) throws {
+        try connection.withLock { current in
+            guard let word = answer.word else { return }
+            try current?.link.send(WorkerWire.bytes(word), passing: answer.passing?.descriptor.rawValue ?? -1)
+        }
+        shutdown(listening.descriptor.rawValue, Int32(SHUT_RDWR))
+        hangUp()
     }
 
     private func take(_ packet: borrowing Packet, _ link: borrowing PacketSocket) throws {

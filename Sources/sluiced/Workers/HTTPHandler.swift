@@ -11,7 +11,9 @@ final class HTTPHandler: ListenerHandler {
     private let limits: ProxyLimits
     private var proxies: [ListenerKey: ProxyWorker] = [:]
     /// Of listeners that are gone: they finish what is under way.
-    private var leaving: [ProxyWorker] = []
+    private var leaving: [(key: ListenerKey, proxy: ProxyWorker)] = []
+    /// What those that have finished had counted.
+    private var finished = WorkerFigures()
     private var content = HTTPContent()
     private var tls = ListenerCertificates()
 
@@ -55,7 +57,7 @@ final class HTTPHandler: ListenerHandler {
     func stopListening(on key: ListenerKey) {
         guard let proxy = proxies.removeValue(forKey: key) else { return }
         proxy.assumeIsolated { $0.drain() }
-        leaving.append(proxy)
+        leaving.append((key, proxy))
         tls.forget(key)
     }
 
@@ -73,8 +75,9 @@ final class HTTPHandler: ListenerHandler {
                 $0.replace(tls: server)
             }
         }
-        leaving.removeAll { proxy in
+        leaving.removeAll { key, proxy in
             guard Self.isIdle(proxy) else { return false }
+            finished.add(WorkerFigures(http: [Self.figures(of: key, proxy)]).withoutActive)
             proxy.assumeIsolated { $0.stop() }
             return true
         }
@@ -84,12 +87,18 @@ final class HTTPHandler: ListenerHandler {
         for proxy in proxies.values { proxy.assumeIsolated { $0.drain() } }
     }
 
-    var isIdle: Bool { proxies.values.allSatisfy(Self.isIdle) && leaving.allSatisfy(Self.isIdle) }
+    var isIdle: Bool { proxies.values.allSatisfy(Self.isIdle) && leaving.allSatisfy { Self.isIdle($0.proxy) } }
 
+    /// Since the worker began, those of listeners that are gone among them: they may come again.
     var figures: [WorkerFigures.HTTPListener] {
-        proxies.sorted { $0.key < $1.key }.map { key, proxy in
-            proxy.assumeIsolated { .init(key, $0.counters, open: $0.openConnections) }
-        }
+        var sum = finished
+        for (key, proxy) in leaving { sum.add(WorkerFigures(http: [Self.figures(of: key, proxy)])) }
+        for (key, proxy) in proxies { sum.add(WorkerFigures(http: [Self.figures(of: key, proxy)])) }
+        return sum.http
+    }
+
+    private static func figures(of key: ListenerKey, _ proxy: ProxyWorker) -> WorkerFigures.HTTPListener {
+        proxy.assumeIsolated { .init(key, $0.counters, open: $0.openConnections) }
     }
 
     private static func isIdle(_ proxy: ProxyWorker) -> Bool { proxy.assumeIsolated { $0.openConnections == 0 } }

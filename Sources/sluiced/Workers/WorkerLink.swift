@@ -20,6 +20,8 @@ final class WorkerLink: @unchecked Sendable {
     /// Of all that a worker may be asked for at once.
     private static let listeningTime = Duration.seconds(10)
     static let listenersMax = 2048
+    /// Packets that may wait in its socket.
+    private static let unreadMax = 64
 
     /// Connects, and asks who it is.
     ///
@@ -83,12 +85,36 @@ final class WorkerLink: @unchecked Sendable {
         }
     }
 
+    /// Of a worker whose end is closed, or ought to be: takes what it said last, if it had time to.
+    func hearParting() {
+        do {
+            // Late answers may lie before it.
+            for _ in 0..<Self.unreadMax {
+                guard let packet = try socket.receive(), try !takeParting(packet) else { return }
+            }
+        } catch {
+            // It did not part in order: what it said before stands.
+        }
+    }
+
+    private func takeParting(_ packet: borrowing Packet) throws -> Bool {
+        guard case .parting = try WorkerWire.value(packet.bytes, as: WorkerAnswer.self) else { return false }
+        counted = try packet.payload(as: WorkerFigures.self, most: WorkerWire.figuresMax).checked
+        return true
+    }
+
     private func ask(_ request: WorkerRequest, passing passed: Int32 = -1) throws -> Packet {
-        try socket.send(WorkerWire.bytes(request), passing: passed)
+        do {
+            try socket.send(WorkerWire.bytes(request), passing: passed)
+        } catch let error as EventLoopError where error.errno == EPIPE {
+            hearParting()
+            throw error
+        }
         guard let packet = try socket.receive() else { throw WorkerFailure(path: path, cause: "it is gone") }
         if case .failed(let cause) = try WorkerWire.value(packet.bytes, as: WorkerAnswer.self) {
             throw WorkerRefusal(cause: cause)
         }
+        if try takeParting(packet) { throw WorkerFailure(path: path, cause: "it has finished") }
         return packet
     }
 }

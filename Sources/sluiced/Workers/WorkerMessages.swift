@@ -35,6 +35,8 @@ enum WorkerAnswer: Codable, Hashable, Sendable {
     case nothing
     /// With the figures beside it.
     case figures
+    /// Unasked, the last that a drained worker says: with all that it has counted beside it.
+    case parting
     case failed(String)
 }
 

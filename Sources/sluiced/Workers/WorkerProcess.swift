@@ -24,6 +24,7 @@ final class WorkerProcess: @unchecked Sendable {
     private let sniff: SniffHandler
     private let handlers: [ListenerKey.Kind: any ListenerHandler]
     private var listeners: [Listener] = []
+    private var connections: [ObjectIdentifier: ControlConnection] = [:]
     private var isDraining = false
     private var timer: TimerID?
     private var listening: Registration?
@@ -74,6 +75,7 @@ final class WorkerProcess: @unchecked Sendable {
                 [unowned self] _ in
                 serve(connection)
             }
+            connections[ObjectIdentifier(connection)] = connection
         } catch {
             // No descriptor is left, for one: the daemon waits in the queue, and nobody spins over it.
             if let listening { loop.deregister(listening) }
@@ -99,6 +101,7 @@ final class WorkerProcess: @unchecked Sendable {
     private func close(_ connection: ControlConnection) {
         if let registration = connection.registration { loop.deregister(registration) }
         connection.registration = nil
+        connections[ObjectIdentifier(connection)] = nil
     }
 
     // MARK: Requests
@@ -125,8 +128,6 @@ final class WorkerProcess: @unchecked Sendable {
             let listener = listeners[number]
             try connection.send(.listener(listener.key), passing: listener.socket.descriptor.rawValue)
         case .report:
-            var figures = WorkerFigures(relay.worker.assumeIsolated { $0.counters })
-            figures.http = sniff.adding(to: http.figures)
             try connection.send(.figures, beside: figures)
         case .connections(let most):
             let list = relay.worker.assumeIsolated { $0.connections(most: most) }
@@ -134,10 +135,17 @@ final class WorkerProcess: @unchecked Sendable {
         case .drain:
             drain()
             try connection.send(.done)
+            look()
         case .end:
             try connection.send(.done)
             end()
         }
+    }
+
+    private var figures: WorkerFigures {
+        var figures = WorkerFigures(relay.worker.assumeIsolated { $0.counters })
+        figures.http = sniff.adding(to: http.figures)
+        return figures
     }
 
     private func apply(_ order: WorkerOrder) throws {
@@ -156,13 +164,27 @@ final class WorkerProcess: @unchecked Sendable {
         isDraining = true
         listeners = []
         for handler in handlers.values { handler.drain() }
-        look()
     }
 
     /// A drained worker ends when nothing is under way.
     private func look() {
-        if handlers.values.allSatisfy(\.isIdle) { return end() }
+        if handlers.values.allSatisfy(\.isIdle) {
+            part()
+            return end()
+        }
         if let timer { loop.arm(timer, after: Self.lookInterval) }
+    }
+
+    /// Nobody can ask it any more.
+    private func part() {
+        let figures = figures
+        for connection in connections.values {
+            do {
+                try connection.send(.parting, beside: figures)
+            } catch {
+                // Whoever does not listen has what it said last.
+            }
+        }
     }
 }
 

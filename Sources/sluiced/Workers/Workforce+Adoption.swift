@@ -9,6 +9,8 @@ extension Workforce {
     struct Unreached {
         /// Where it is known.
         var peer: WorkerPeer?
+        /// What it had counted is kept here; it may say more by this when it ends.
+        var link: WorkerLink?
         var tries = 0
         var next: Duration
     }
@@ -45,18 +47,27 @@ extension Workforce {
         do {
             let worker = try spawn.link(at: path)
             peer = worker.peer
+            worker.counted = unreached[path]?.link?.counted ?? WorkerFigures()
             try adopt(worker)
+            // It may have been lost again at once.
+            guard everybody.contains(where: { $0 === worker }) else { return false }
             unreached[path] = nil
             return true
         } catch let error as EventLoopError where error.errno == ECONNREFUSED || error.errno == ENOENT {
             // Nobody is behind it any more.
             unlink(path)
-            unreached[path] = nil
+            bury(unreached.removeValue(forKey: path))
         } catch {
             logger.error("worker not adopted yet", metadata: ["socket": "\(path)", "cause": "\(error)"])
             missed(path, peer)
         }
         return false
+    }
+
+    private func bury(_ entry: Unreached?) {
+        guard let link = entry?.link else { return }
+        link.hearParting()
+        ended.add(link.counted.withoutActive)
     }
 
     private func adopt(_ worker: WorkerLink) throws {
@@ -103,6 +114,7 @@ extension Workforce {
         release(worker)
         forget(worker)
         missed(worker.path, worker.peer)
+        unreached[worker.path]?.link = worker
     }
 
     private func missed(_ path: String, _ peer: WorkerPeer?) {

@@ -60,14 +60,15 @@ extension Workforce {
         let process: Logger.Metadata = ["process": "\(worker.peer.process)"]
         guard workers.contains(where: { $0.value === worker }) else {
             logger.info("worker has finished", metadata: process)
-            ended.add(worker.counted.withoutActive)
             release(worker)
             forget(worker)
+            worker.hearParting()
             // Its end of the connection is closed; whether it lives the next look says.
-            unreached[worker.path] = Unreached(peer: worker.peer, next: uptime)
+            unreached[worker.path] = Unreached(peer: worker.peer, link: worker, next: uptime)
             return
         }
         logger.error("worker ended", metadata: process)
+        worker.hearParting()
         end(worker)
         if order != nil, !listeners.keys.isEmpty { fill() }
     }

@@ -8,7 +8,7 @@ import Model
 extension Workforce {
     /// Asks all workers what they have counted.
     ///
-    /// - Returns: with what those that have ended had counted when they were asked last.
+    /// - Returns: with what those that have ended, or do not answer, said last.
     func count() -> WorkerFigures {
         for worker in everybody {
             guard let figures = ask(worker, { try $0.figures(.report, as: WorkerFigures.self) }) else { continue }
@@ -16,6 +16,7 @@ extension Workforce {
         }
         var sum = ended
         for worker in everybody { sum.add(worker.counted) }
+        for link in unreached.values.compactMap(\.link) { sum.add(link.counted) }
         return sum
     }
 
