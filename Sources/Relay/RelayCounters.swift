@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EventLoop
 import Model
 
 /// How a connection or a flow ended, or why there was none.
@@ -62,9 +63,10 @@ final class RelayLedger {
     private let services: UnsafeMutablePointer<RelayTally>
     private let backends: UnsafeMutablePointer<RelayTally>
     private let ended: UnsafeMutablePointer<UInt64>
+    private var shared: (counts: SharedCounts, holder: Int)?
 
     /// Ids above are refused by the generation; here they share the first place, which is nobody's.
-    private static let serviceIDs = 1024
+    static let serviceIDs = 1024
     private static let backendIDs = 32768
     private static let reasons = RelayReason.allCases.count
 
@@ -91,6 +93,33 @@ final class RelayLedger {
     subscript(backend: BackendID) -> RelayTally {
         _read { yield backends[Self.place(backend)] }
         _modify { yield &backends[Self.place(backend)] }
+    }
+
+    /// Its services' connections count with those of others from now on.
+    func share(_ counts: SharedCounts, as holder: Int) {
+        shared = (counts, holder)
+        for place in 0..<Self.serviceIDs { counts.set(place, of: holder, to: services[place].active) }
+    }
+
+    /// A service has one connection more, or one less.
+    func begin(_ service: ServiceID) {
+        services[Self.place(service)].connections += 1
+        change(service, by: 1)
+    }
+
+    func end(_ service: ServiceID) { change(service, by: -1) }
+
+    private func change(_ service: ServiceID, by difference: Int) {
+        let place = Self.place(service)
+        services[place].active += difference
+        shared?.counts.set(place, of: shared?.holder ?? 0, to: services[place].active)
+    }
+
+    /// Whether a service has as many connections, in all workers that share their counts, as it may have.
+    func isFull(_ service: ServiceID, _ limit: Int) -> Bool {
+        if limit == .max { return false }
+        let place = Self.place(service)
+        return shared?.counts.sum(place) ?? services[place].active >= limit
     }
 
     func count(_ reason: RelayReason, _ service: ServiceID) {

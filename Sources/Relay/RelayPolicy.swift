@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How one service's connections are relayed. Limits hold for each worker: whoever has several gives each its share.
+/// How one service's connections are relayed. Limits hold for each worker, that of the service's connections for all
+/// that share their counts.
 public struct RelayPolicy: Hashable, Sendable {
     /// What tells the backend who its client is.
     public enum ProxyProtocol: Hashable, Sendable {

@@ -44,6 +44,9 @@ public actor RelayWorker {
         udp?.apply(table)
     }
 
+    /// What each service has under way counts with what other workers have, in a place of its own among theirs.
+    public func share(_ counts: SharedCounts, as holder: Int) { ledger.share(counts, as: holder) }
+
     /// Takes nothing more of this VIP: its listening socket is closed. TCP connections go on, UDP flows end.
     public func stopListening(on vip: VIP) {
         switch vip.transport {

@@ -3,6 +3,7 @@
 import EventLoop
 import Foundation
 import Model
+import Relay
 import Synchronization
 
 @testable import sluiced
@@ -12,6 +13,8 @@ final class FakeWorker: Sendable {
     let path: String
     let told = Mutex<[WorkerRequest]>([])
     let orders = Mutex<[WorkerOrder]>([])
+    /// With the place that it was given in them.
+    let shared = Mutex<(counts: SharedCounts, place: Int)?>(nil)
     private let listening: OwnedDescriptor
     private let connection = Mutex<Connection?>(nil)
     private let answer: @Sendable (WorkerRequest, FakeWorker) throws -> Answer
@@ -111,6 +114,10 @@ final class FakeWorker: Sendable {
         if request == .apply {
             let order = try packet.payload(as: WorkerOrder.self)
             orders.withLock { $0.append(order) }
+        }
+        if case .share(let place) = request {
+            let counts = try SharedActivity.take(try packet.duplicate())
+            shared.withLock { $0 = (counts, place) }
         }
         let answer = try answer(request, self)
         guard let word = answer.word else { return }

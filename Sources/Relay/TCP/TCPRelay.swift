@@ -242,14 +242,13 @@ final class TCPRelay {
             TCPConnection(clientSocket: socket, client: client, arrival: arrival, service: service, flow: flow))
         connections.place(index).pointee.backend = backend
         sources.add(client, service.id)
-        ledger[service.id].connections += 1
-        ledger[service.id].active += 1
+        ledger.begin(service.id)
         connect(index)
     }
 
     private func refusal(of client: SocketAddress, by service: RelayService) -> RelayReason? {
         if !service.admits(client) { return .denied }
-        if ledger[service.id].active >= service.policy.connections { return .serviceLimit }
+        if ledger.isFull(service.id, service.policy.connections) { return .serviceLimit }
         if sources.count(client, service.id) >= service.policy.connectionsPerSource { return .sourceLimit }
         return nil
     }
@@ -375,7 +374,7 @@ final class TCPRelay {
         let service = connection.service.id
         sources.remove(connection.client, connection.service.id)
         ledger.count(reason, service)
-        ledger[service].active -= 1
+        ledger.end(service)
         if connection.isConnected { ledger[connection.backendID].active -= 1 }
     }
 

@@ -213,8 +213,7 @@ final class UDPRelay {
                 localLow: facts.local_low))
         index.insert(index.hash(key), flow)
         sources.add(key.client, service.id)
-        ledger[service.id].connections += 1
-        ledger[service.id].active += 1
+        ledger.begin(service.id)
         ledger[service.backends[backend].id].connections += 1
         ledger[service.backends[backend].id].active += 1
         guard loop.watch(number, for: .readable, sink: flowSink, token: flows.token(flow)) == 0 else {
@@ -227,7 +226,7 @@ final class UDPRelay {
     private func refusal(of client: SocketAddress, by service: RelayService) -> RelayReason? {
         if flows.isFull { return .exhausted }
         if !service.admits(client) { return .denied }
-        if ledger[service.id].active >= service.policy.connections { return .serviceLimit }
+        if ledger.isFull(service.id, service.policy.connections) { return .serviceLimit }
         if sources.count(client, service.id) >= service.policy.connectionsPerSource { return .sourceLimit }
         return nil
     }
@@ -244,7 +243,7 @@ final class UDPRelay {
         index.remove(index.hash(flow.key), number)
         sources.remove(flow.key.client, flow.service.id)
         ledger.count(reason, flow.service.id)
-        ledger[flow.service.id].active -= 1
+        ledger.end(flow.service.id)
         ledger[flow.backendID].active -= 1
     }
 

@@ -26,6 +26,7 @@ protocol ListenerHandler: AnyObject {
 final class RelayHandler: ListenerHandler {
     let worker: RelayWorker
     private var table = RelayTable.empty
+    private var isSharing = false
 
     init(loop: EventLoop, limits: RelayLimits) { worker = RelayWorker(loop: loop, limits: limits) }
 
@@ -35,12 +36,20 @@ final class RelayHandler: ListenerHandler {
         try worker.assumeIsolated { try $0.listen(on: Descriptor(adopting: number), for: key.vip) }
     }
 
+    /// Its connections count with the other workers'.
+    func share(_ file: consuming Descriptor, as place: Int) throws {
+        guard (0..<SharedActivity.workersMax).contains(place) else { throw UnknownPlace(place: place) }
+        let counts = try SharedActivity.take(file)
+        worker.assumeIsolated { $0.share(counts, as: place) }
+        isSharing = true
+    }
+
     func stopListening(on key: ListenerKey) { worker.assumeIsolated { $0.stopListening(on: key.vip) } }
 
     func apply(_ order: WorkerOrder) throws {
         let down = Set(order.down.map(BackendID.init(rawValue:)))
         let fresh = RelayTable(try order.relayed(), down: down, old: table) {
-            RelayPolicy($0.service.relay, workers: order.workers)
+            RelayPolicy($0.service.relay, workers: isSharing ? 1 : order.workers)
         }
         table = fresh
         worker.assumeIsolated { $0.apply(fresh) }
@@ -51,8 +60,14 @@ final class RelayHandler: ListenerHandler {
     var isIdle: Bool { worker.assumeIsolated { $0.connections == 0 && $0.flows == 0 } }
 }
 
+/// There is no such place among the workers' counts.
+struct UnknownPlace: Error, CustomStringConvertible {
+    let place: Int
+    var description: String { "no place \(place) among the workers' counts" }
+}
+
 extension RelayPolicy {
-    /// One worker's part of what a service allows on its host. What it allows a source is whole: the kernel brings all of
+    /// What a service allows on its host; one worker's part of it where each counts alone. What it allows a source is whole: the kernel brings all of
     /// a source's connections to one worker then.
     init(_ settings: RelaySettings, workers: Int) {
         func part(_ limit: Int?) -> Int { limit.map { max(1, ($0 + workers - 1) / max(workers, 1)) } ?? .max }

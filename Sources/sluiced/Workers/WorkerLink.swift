@@ -14,6 +14,8 @@ final class WorkerLink: @unchecked Sendable {
     var registration: Registration?
     /// What it said last that it had counted: all that is left of it when it dies.
     var counted = WorkerFigures()
+    /// Its place in the shared counts.
+    var place: Int?
     private let socket: PacketSocket
 
     private static let patience = Duration.seconds(3)

@@ -10,6 +10,8 @@ enum WorkerRequest: Codable, Hashable, Sendable {
     case hello
     /// Put the order beside this in force.
     case apply
+    /// Count your connections with the others' in the shared counts beside this, in this place.
+    case share(Int)
     /// Take what comes by the socket beside this.
     case listen(ListenerKey)
     case stopListening(ListenerKey)

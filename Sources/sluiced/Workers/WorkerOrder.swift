@@ -20,7 +20,7 @@ struct WorkerOrder: Codable, Hashable, Sendable {
     private var routingBytes: Data?
     /// Backends that this host's probes see down.
     var down: Set<UInt16>
-    /// How many share the work: of a service's limits each has its part.
+    /// How many share the work: of a service's limits each has its part where it counts alone.
     var workers: Int
     /// Of listeners with TLS, by their addresses, as far as this host's files serve.
     var tls: [String: TLSMaterial]

@@ -116,6 +116,9 @@ final class WorkerProcess: @unchecked Sendable {
         case .apply:
             try apply(try packet.payload(as: WorkerOrder.self))
             try connection.send(.done)
+        case .share(let place):
+            try relay.share(try packet.duplicate(), as: place)
+            try connection.send(.done)
         case .listen(let key):
             try listen(try packet.duplicate(), for: key)
             try connection.send(.done)

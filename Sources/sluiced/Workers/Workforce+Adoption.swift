@@ -48,6 +48,7 @@ extension Workforce {
             let worker = try spawn.link(at: path)
             peer = worker.peer
             worker.counted = unreached[path]?.link?.counted ?? WorkerFigures()
+            worker.place = unreached[path]?.link?.place
             try adopt(worker)
             // It may have been lost again at once.
             guard everybody.contains(where: { $0 === worker }) else { return false }
@@ -68,13 +69,16 @@ extension Workforce {
         guard let link = entry?.link else { return }
         link.hearParting()
         ended.add(link.counted.withoutActive)
+        sharing?.leave(link.place)
     }
 
     private func adopt(_ worker: WorkerLink) throws {
         let identity = worker.identity
         guard !identity.isDraining else {
-            watch(worker)
             leaving.append(worker)
+            watch(worker)
+            share(with: worker)
+            guard leaving.contains(where: { $0 === worker }) else { return }
             return tellLeaving(worker)
         }
         let found = try worker.listeners()
@@ -84,10 +88,11 @@ extension Workforce {
         let isOurs = identity.program == WorkerProgram.own && worker.peer.user == spawn.user
         if isOurs, identity.slot < listeners.workers, workers[identity.slot] == nil {
             take(worker, identity.slot)
-            handed[identity.slot] = Set(places)
+            if workers[identity.slot] === worker { handed[identity.slot] = Set(places) }
         } else {
-            watch(worker)
             replaced.append(worker)
+            watch(worker)
+            share(with: worker)
         }
         logger.info(
             isOurs ? "worker adopted" : "worker is of another program",

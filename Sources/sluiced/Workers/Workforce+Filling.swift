@@ -43,6 +43,7 @@ extension Workforce {
         workers[slot] = worker
         handed[slot] = []
         watch(worker)
+        share(with: worker)
     }
 
     func watch(_ worker: WorkerLink) {
@@ -52,6 +53,20 @@ extension Workforce {
             }
         } catch {
             logger.error("worker not watched", metadata: ["cause": "\(error)"])
+        }
+    }
+
+    /// Gives it a place among the counts; again where it is met again, who knows what it has heard.
+    func share(with worker: WorkerLink) {
+        guard let sharing else { return }
+        worker.place = worker.place ?? self.sharing?.enter()
+        guard let place = worker.place else { return }
+        do {
+            try worker.tell(.share(place), passing: sharing.counts.rawValue)
+        } catch let refusal as WorkerRefusal {
+            logger.error("\(refusal)", metadata: ["process": "\(worker.peer.process)"])
+        } catch {
+            discard(worker, because: error)
         }
     }
 
@@ -115,6 +130,7 @@ extension Workforce {
     func end(_ worker: WorkerLink) {
         worker.peer.kill()
         ended.add(worker.counted.withoutActive)
+        sharing?.leave(worker.place)
         release(worker)
         unlink(worker.path)
         forget(worker)

@@ -28,6 +28,8 @@ actor Workforce {
     var unreached: [String: Unreached] = [:]
     /// What ended workers had counted.
     var ended = WorkerFigures()
+    /// Nil: each counts alone.
+    var sharing: WorkerSharing?
     /// In force, with the services that sockets carry.
     var order: WorkerOrder?
     var relayed: [PlacedService] = []
@@ -58,6 +60,11 @@ actor Workforce {
         self.spawn = spawn
         self.listeners = listeners
         self.logger = logger
+        do {
+            sharing = try WorkerSharing()
+        } catch {
+            logger.error("limits of services are divided among the workers", metadata: ["cause": "\(error)"])
+        }
     }
 
     /// Looks after the workers until cancelled; they go on then.
@@ -75,6 +82,7 @@ actor Workforce {
     /// Starts what is missing, tries again what failed, and lets go of whom nobody needs.
     func look() {
         reap()
+        sharing?.sweep()
         meetAgain()
         if order == nil {
             // Met again after all was over.
