@@ -112,6 +112,11 @@ static __always_inline int choose(struct sk_reuseport_md *ctx, struct arrival *a
 	workers = group->workers;
 	if (!workers || workers > WORKERS_MAX)
 		return SK_PASS;
+	/* A v4-mapped address is one client's: its first half is 0, as no other client's is. */
+	if (group->flags & LISTENER_SOURCE_NET && (arrival->client.words[0] || arrival->client.words[1])) {
+		arrival->client.words[2] = 0;
+		arrival->client.words[3] = 0;
+	}
 	flow = group->flags & VIP_SHARED_SLOTS
 		? shared_hash(arrival->client, arrival->client_port, group->flags, group->seed)
 		: flow_hash(arrival->client, arrival->client_port, arrival->vip.port, group->seed);

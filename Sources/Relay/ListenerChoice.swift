@@ -91,11 +91,15 @@ public final class ListenerChoice: Sendable {
     }
 
     /// The same, of a service that is known by its VIP and its flow hash alone.
+    ///
+    /// - Parameter gathersSources: all of one source's connections meet in one worker, an IPv6 /64 being one source.
     public func direct(
-        _ vip: VIP, by flowKey: FlowKey, seed: UInt64, toWorkers workers: Int, first: Int
+        _ vip: VIP, by flowKey: FlowKey, seed: UInt64, toWorkers workers: Int, first: Int, gathersSources: Bool = false
     ) throws(BPFError) {
+        let isBySource = gathersSources || flowKey == .sourceIP
         let flags =
-            (flowKey == .sourceIP ? VIP_SOURCE_IP.rawValue : 0) | (vip.port == 0 ? VIP_ANY_PORT.rawValue : 0)
+            (isBySource ? VIP_SOURCE_IP.rawValue : 0) | (vip.port == 0 ? VIP_ANY_PORT.rawValue : 0)
+            | (gathersSources ? UInt32(LISTENER_SOURCE_NET) : 0)
         let group = GroupEntry(
             seed: seed, first: UInt32(first), workers: UInt16(workers),
             flags: UInt16(truncatingIfNeeded: flags))

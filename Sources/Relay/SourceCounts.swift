@@ -3,9 +3,9 @@
 import EventLoop
 import Model
 
-/// How many connections each client has now with each service: an IPv4 address, an IPv6 /64. Room for as many clients as there may be
-/// connections, so that nothing grows; open addressing, with removal by moving back what follows (Knuth, volume 3,
-/// section 6.4, algorithm R).
+/// How many connections each client has now with each service: an IPv4 address, an IPv6 /64. Room for as many clients as
+/// there may be connections, so that nothing grows; open addressing, with removal by moving back what follows (Knuth,
+/// volume 3, section 6.4, algorithm R).
 struct SourceCounts: ~Copyable {
     private struct Entry {
         var key: UInt64 = 0

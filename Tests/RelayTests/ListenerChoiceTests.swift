@@ -117,6 +117,41 @@ import Testing
         #expect(found.shares.allSatisfy { $0 > 100 })
     }
 
+    /// The workers that connections from these clients come to, where sources are gathered.
+    private static func gathering(_ clients: [IPAddress]) throws -> Set<Int> {
+        let (port, numbers) = try listeners(six, .tcp)
+        defer { for number in numbers { close(number) } }
+        let choice = try choice()
+        let vip = VIP(address: six, port: port, transport: .tcp)
+        try choice.direct(vip, by: .fiveTuple, seed: 7, toWorkers: workers, first: 100, gathersSources: true)
+        try place(choice, numbers, from: 100)
+        let target = SocketAddress(high: six.high, low: six.low, port: port)
+        var receivers: Set<Int> = []
+        for address in clients {
+            let client = try Descriptor.stream(for: target)
+            try client.bindFreely(family: AF_INET6)
+            try client.bind(to: SocketAddress(high: address.high, low: address.low, port: 0))
+            _ = client.begin(connectTo: target)
+            let worker = try #require(receiver(numbers))
+            receivers.insert(worker)
+            drain(numbers[worker], .tcp)
+        }
+        return receivers
+    }
+
+    @Test(arguments: [(true, 1), (false, workers)])
+    func `connections of one IPv6 network come to one worker`(isOne: Bool, met: Int) throws {
+        let namespace = try NetworkNamespace()
+        try namespace.run("ip -6 route add local fd00::/16 dev lo")
+        let receivers = try namespace.inside {
+            try Self.gathering(
+                (1...60).map { number in
+                    IPAddress(high: 0xfd00 << 48 | (isOne ? 5 : number), low: number << 40 | 1)
+                })
+        }
+        #expect(receivers.count == met)
+    }
+
     @Test func `a worker without a socket is stood in for by the next`() throws {
         let namespace = try NetworkNamespace()
         let receivers = try namespace.inside {

@@ -556,6 +556,7 @@ static DATAPLANE_INLINE __u32 table_size_of(__u8 flags)
 #define WORKERS_MAX 64		/* of a group */
 #define LISTENERS_MAX 65536
 #define LISTENER_GROUPS_MAX 1024
+#define LISTENER_SOURCE_NET 0x8000	/* with VIP_SOURCE_IP: an IPv6 client is its /64, as limits of sources count */
 
 struct listener_key {
 	struct address address;
@@ -568,7 +569,7 @@ struct listener_group {
 	__u64 seed;		/* of its service's flow hash */
 	__u32 first;
 	__u16 workers;		/* 1..WORKERS_MAX */
-	__u16 flags;		/* VIP_SOURCE_IP: a client's connections meet in one worker */
+	__u16 flags;		/* VIP_SOURCE_IP: a client's connections meet in one worker; LISTENER_SOURCE_NET */
 };
 
 /* By the half of the hash that does not choose the slot: a worker's flows go to all backends. */

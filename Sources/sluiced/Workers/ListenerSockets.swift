@@ -23,6 +23,7 @@ struct ListenerSockets {
 
     private struct Direction: Hashable {
         let key: FlowKey
+        let gathersSources: Bool
         let seed: UInt64
         let first: Int
     }
@@ -88,26 +89,39 @@ struct ListenerSockets {
 
     /// Makes the kernel choose the worker by the flow's hash, so that it is the one that user space expects. Where it
     /// cannot, the kernel spreads by a hash of its own.
-    mutating func direct(_ placed: PlacedService, _ key: ListenerKey, seed: UInt64) {
-        guard let slots = sockets[key] else { return }
+    ///
+    /// - Returns: what that means for the service; nil: nothing that a person need know.
+    mutating func direct(_ placed: PlacedService, _ key: ListenerKey, seed: UInt64) -> String? {
+        guard let slots = sockets[key] else { return nil }
         // Places of a service are its own, so that a daemon that comes later finds them without being told.
         let first = Int(placed.id.rawValue) * Int(WORKERS_MAX) % Int(LISTENERS_MAX)
         // Where a source has a limit one worker is to count all of its connections.
-        let flowKey = placed.service.relay.maxConnectionsPerSource == nil ? placed.service.flowKey : .sourceIP
-        let direction = Direction(key: flowKey, seed: seed, first: first)
+        let gathers = placed.service.relay.maxConnectionsPerSource != nil
+        let flowKey = placed.service.flowKey
+        let direction = Direction(key: flowKey, gathersSources: gathers, seed: seed, first: first)
         let known = directions[key]
-        guard known != direction, let choice = loaded() else { return }
-        directions[key] = direction
+        guard known != direction else { return nil }
+        guard let choice = loaded() else { return spreading(placed) }
         do {
             for (slot, socket) in slots where slot < workers && known?.first != first {
                 try choice.place(socket.descriptor, at: first + slot)
             }
             try choice.direct(
-                key.vip, by: flowKey, seed: seed, toWorkers: workers, first: first)
+                key.vip, by: flowKey, seed: seed, toWorkers: workers, first: first, gathersSources: gathers)
             if known == nil, let socket = slots.first?.value { try choice.attach(to: socket.descriptor) }
+            // Not before: what the kernel has not taken is told again with the next order.
+            directions[key] = direction
+            return nil
         } catch {
             logger.warning("the kernel chooses the worker", metadata: ["listener": "\(key.vip)", "cause": "\(error)"])
+            return spreading(placed)
         }
+    }
+
+    private func spreading(_ placed: PlacedService) -> String? {
+        guard workers > 1, let limit = placed.service.relay.maxConnectionsPerSource else { return nil }
+        return "service \(placed.service.name): each of \(workers) workers lets a source have \(limit) connections, as "
+            + "the kernel spreads them; the log says why"
     }
 
     private mutating func loaded() -> ListenerChoice? {

@@ -60,8 +60,9 @@ extension Workforce {
         }
     }
 
-    func direct(_ seed: UInt64) {
-        for placed in relayed {
+    /// - Returns: what a person should know.
+    func direct(_ seed: UInt64) -> [String] {
+        relayed.compactMap { placed in
             listeners.direct(placed, ListenerKey(.relay, placed.service.vip), seed: placed.flowSeed(of: seed))
         }
     }

@@ -124,10 +124,10 @@ actor Workforce {
         fill()
         tellOrder()
         hand(listeners.keys.intersection(wanted))
-        direct(generation.seed)
+        let spreading = direct(generation.seed)
         dismissReplaced()
         let keys = listeners.keys.intersection(wanted).sorted()
-        return problems + missing + keys.compactMap { ListenerSockets.warning(of: $0.vip) }
+        return problems + spreading + missing + keys.compactMap { ListenerSockets.warning(of: $0.vip) }
     }
 
     /// Ends what is no longer served by sockets.
