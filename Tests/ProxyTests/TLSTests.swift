@@ -133,6 +133,20 @@ struct TLSTests {
         #expect(answer.contains("Reused, TLSv1.3"))
     }
 
+    @Test(arguments: [("", true), ("-no_ticket", false)])
+    func `a session lives in its ticket alone`(_ arguments: String, isResumed: Bool) async throws {
+        let authority = try Authority()
+        let served = try await Served(TLSServer([try authority.make("one.test")]))
+        let session = "\(authority.folder.path)/session"
+        let ask = "printf 'GET /-/answer HTTP/1.1\\r\\nHost: a\\r\\nConnection: close\\r\\n\\r\\n'"
+        let client = "timeout 20 openssl s_client -ign_eof -tls1_2 \(arguments) -connect 127.0.0.1:\(served.port)"
+        _ = try Shell.run("\(ask) | \(client) -sess_out \(session) 2>&1 || true")
+        let answer = try Shell.run("\(ask) | \(client) -sess_in \(session) 2>&1 || true")
+        await served.proxy.end()
+        // Without a ticket and an id there is nothing that the client could come back with.
+        #expect(answer.contains("Reused, TLSv1.2") == isResumed)
+    }
+
     @Test func `a session is resumed after its key's successor came`() async throws {
         let authority = try Authority()
         let own = try authority.make("one.test")

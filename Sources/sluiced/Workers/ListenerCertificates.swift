@@ -16,6 +16,8 @@ struct ListenerCertificates {
     /// Where an order has nothing for a listener what it had goes on: this host's files do not serve now.
     mutating func take(_ order: WorkerOrder, _ routing: Routing) throws(TLSError) {
         secure = Set(routing.listeners.filter { $0.tls != nil }.map(ListenerKey.init))
+        // A key that serves nobody is not kept.
+        made = made.filter { secure.contains($0.key) }
         for key in secure {
             guard let material = order.tls["\(key.vip)"], material != made[key]?.material else { continue }
             // The daemon has looked at them when they came: they may have expired since.

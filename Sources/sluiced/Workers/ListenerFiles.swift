@@ -17,6 +17,13 @@ struct ListenerFiles {
         var keysSince: Duration
     }
 
+    struct Change: OptionSet {
+        let rawValue: UInt8
+        static let files = Change(rawValue: 1)
+        /// Those of tickets.
+        static let keys = Change(rawValue: 2)
+    }
+
     private var known: [VIP: Known] = [:]
 
     /// As long as a session may be resumed (SSL_CTX_set_timeout(3)): of two keys the older opens all tickets still good.
@@ -24,25 +31,25 @@ struct ListenerFiles {
 
     /// Reads what is new or has changed since the last look.
     ///
-    /// - Returns: whether workers are to be told.
-    mutating func look(_ routing: Routing, at uptime: Duration) -> Bool {
-        var isChanged = false
+    /// - Returns: of what workers are to be told.
+    mutating func look(_ routing: Routing, at uptime: Duration) -> Change {
+        var change: Change = []
         var wanted: [VIP: Known] = [:]
         for listener in routing.listeners {
             guard let tls = listener.tls else { continue }
             let old = known[listener.bind]
             let stamps = tls.files.map(FileStamp.init)
             if var old, old.tls == tls, old.stamps == stamps {
-                isChanged = old.rotate(at: uptime) || isChanged
+                if old.rotate(at: uptime) { change.insert(.keys) }
                 wanted[listener.bind] = old
                 continue
             }
             wanted[listener.bind] = Self.read(tls, stamps, old, listener.name, at: uptime)
-            isChanged = true
+            change.insert(.files)
         }
-        if wanted.count != known.count { isChanged = true }
+        if wanted.count != known.count { change.insert(.files) }
         known = wanted
-        return isChanged
+        return change
     }
 
     var materials: [String: TLSMaterial] {

@@ -15,11 +15,13 @@ extension Workforce {
 
     /// Certificates that have changed come into force for new connections.
     func lookAtFiles() {
-        guard order != nil, files.look(routing, at: uptime) else { return }
+        guard order != nil else { return }
+        let change = files.look(routing, at: uptime)
+        if change.isEmpty { return }
         order?.tls = files.materials
         let wanted = Self.keys(routing, [])
         for problem in files.problems + open(wanted) { logger.error("\(problem)") }
-        if files.problems.isEmpty { logger.info("certificates read") }
+        if change.contains(.files), files.problems.isEmpty { logger.info("certificates read") }
         tellOrder()
         hand(listeners.keys.intersection(wanted))
     }
