@@ -74,6 +74,14 @@ struct ClientHelloTests {
         #expect(name == nil && parsed != .malformed && parsed != .incomplete)
     }
 
+    @Test func `a hello with others behind it in its record is malformed, whether they have come or not`() {
+        let hello = Hello.message(Hello.serverName("a"))
+        let bytes = Hello.records(hello + [1, 0, 0])
+        #expect(Hello.parse(bytes).0 == .malformed)
+        #expect(Hello.parse(Array(bytes.dropLast(3))).0 == .malformed)
+        #expect(Hello.parse(Array(bytes.dropLast(4))).0 == .incomplete)
+    }
+
     @Test(arguments: [
         ("two names", Hello.serverName("a") + Hello.serverName("b")),
         ("an empty name", Hello.serverName("")),

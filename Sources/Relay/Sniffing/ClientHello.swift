@@ -45,7 +45,11 @@ public struct ClientHello: Hashable, Sendable {
             switch message(UnsafeRawBufferPointer(rebasing: room[..<length])) {
             case .incomplete: if present < count { return .incomplete }
             case .malformed: return .malformed
-            case .whole(let hello, _): return .whole(hello, length: records.offset)
+            case .whole(let hello, let end):
+                // RFC 8446, 5.1: a hello ends with its record. What its record holds behind it would be read by one
+                // server and passed over by the next.
+                guard present == count, end == length else { return .malformed }
+                return .whole(hello, length: records.offset)
             }
         }
     }
