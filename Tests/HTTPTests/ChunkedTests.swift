@@ -5,30 +5,8 @@ import Testing
 @testable import HTTP
 
 struct ChunkedTests {
-    /// Content, then trailers and what is left; or the fault. `step`: octets that come at once.
     static func decode(_ text: String, step: Int = .max) -> String {
-        var decoder = ChunkedDecoder()
-        var section = FieldSection()
-        let whole = Array(text.utf8)
-        var content: [UInt8] = []
-        var at = 0
-        var end = 0
-        do throws(HTTP1Fault) {
-            while end < whole.count {
-                end = min(whole.count, step == .max ? whole.count : end + step)
-                let input = Array(whole.prefix(end))
-                loop: while true {
-                    switch try decoder.next(input.span, &at, into: &section) {
-                    case .data(let range): content += input[range]
-                    case .needsMore: break loop
-                    case .end: return "\(content.text) \(section.texts) \(Array(whole[at...]).text)"
-                    }
-                }
-            }
-            return "\(content.text) needs more"
-        } catch {
-            return "\(error)"
-        }
+        Plain.content(chunked: Array(text.utf8), step: step)
     }
 
     static let cases: [(String, String)] = [

@@ -4,7 +4,7 @@
 
 /// One entry a parser: any octets go in, and what must be true of all octets comes out broken or not at all.
 ///
-/// libFuzzer's `LLVMFuzzerTestOneInput` needs no more than a call of `fault(_:)`.
+/// tools/fuzz gives it to libFuzzer: this file and what it uses know no test.
 enum FuzzEntry: String, CaseIterable, Sendable {
     case huffman, fieldBlock, server, client, request, response, chunked, path
 
@@ -22,36 +22,10 @@ enum FuzzEntry: String, CaseIterable, Sendable {
         }
     }
 
-    /// What mutations begin with.
-    var seeds: [[UInt8]] {
-        switch self {
-        case .huffman: (0..<20).map { HuffmanTests.encode(Array("www.example.com/\($0)?a=b#~{}".utf8)) }
-        case .fieldBlock:
-            (HPACKExampleTests.dialogues + HPACKExampleTests.representations).flatMap(\.blocks).map { hex($0.hex) }
-                + HPACKRuleTests.refused.map { hex($0.hex) } + [
-                    Frames.block(Frames.get + ["cookie: a", "te: trailers"])
-                ]
-        case .server: (HTTP2RuleTests.framing + HTTP2RuleTests.control).map(\.frames) + [Self.manyFrames]
-        case .client: HTTP2ClientTests.answers.map(\.1) + [Self.manyFrames]
-        case .request: (RequestReaderTests.good + RequestReaderTests.bad).map { Array($0.0.utf8) }
-        case .response: ResponseReaderTests.cases.map { Array($0.0.utf8) }
-        case .chunked: ChunkedTests.cases.map { Array($0.0.utf8) }
-        case .path: RouteTests.paths.map { Array($0.0.utf8) }
-        }
-    }
-
-    private static var manyFrames: [UInt8] {
-        let opened = [1, 3, 5, 7].flatMap { Frames.headers($0, Frames.post + ["content-length: 3"], ends: false) }
-        return opened + Frames.data(3, "abc", ends: true) + Frames.frame(0, 9, 5, [2, 1, 2, 3, 0, 0])
-            + Frames.settings([(4, 9), (1, 0), (1, 80)]) + Frames.headers(7, ["a: b"]) + Frames.windowUpdate(1, 77)
-            + Frames.frame(1, 1, 9, []) + Frames.frame(9, 0, 9, Frames.block(Frames.get)) + Frames.frame(9, 4, 9, [])
-            + Frames.reset(1)
-    }
-
     /// Any octets have one text or none, and that text has these octets.
     private func huffmanFault(_ octets: [UInt8]) -> String? {
-        guard let text = HuffmanTests.decode(octets, room: octets.count * 2 + 4) else { return nil }
-        return HuffmanTests.encode(text) == octets ? nil : "not the only octets of \(text)"
+        guard let text = Plain.text(huffman: octets, room: octets.count * 2 + 4) else { return nil }
+        return Plain.huffman(of: text) == octets ? nil : "not the only octets of \(text)"
     }
 
     /// What was decoded is within limits, and comes through an encoder and a decoder as it was.
@@ -157,9 +131,8 @@ enum FuzzEntry: String, CaseIterable, Sendable {
 
     /// However chunks arrive, the content is the same.
     private func chunkedFault(_ octets: [UInt8]) -> String? {
-        let text = String(decoding: octets, as: UTF8.self)
-        let whole = ChunkedTests.decode(text)
-        let steps = ChunkedTests.decode(text, step: 1)
+        let whole = Plain.content(chunked: octets)
+        let steps = Plain.content(chunked: octets, step: 1)
         // A bare line feed in trailers may be found before the line's other faults, as they come.
         return whole == steps || HTTP1Fault.allCases.contains { "\($0)" == whole } ? nil : "\(whole), and \(steps)"
     }

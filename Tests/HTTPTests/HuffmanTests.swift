@@ -6,23 +6,9 @@ import Testing
 @testable import HTTP
 
 struct HuffmanTests {
-    static var table: HuffmanTable { Tables.shared.huffman }
+    static func encode(_ bytes: [UInt8]) -> [UInt8] { Plain.huffman(of: bytes) }
 
-    static func encode(_ bytes: [UInt8]) -> [UInt8] {
-        bytes.withUnsafeBufferPointer { source in
-            written(room: bytes.count * 4 + 8) { table.encode(source, to: &$0) }
-        }
-    }
-
-    /// nil: refused.
-    static func decode(_ octets: [UInt8], room: Int = 4096) -> [UInt8]? {
-        var output = [UInt8](repeating: 0xa5, count: room + 8)
-        let count = output.withUnsafeMutableBufferPointer { memory in
-            memory.baseAddress.map { table.decode(octets.span, 0, octets.count, into: $0, room: room) } ?? -1
-        }
-        #expect(output[room...].allSatisfy { $0 == 0xa5 })
-        return count >= 0 ? Array(output[..<count]) : nil
-    }
+    static func decode(_ octets: [UInt8], room: Int = 4096) -> [UInt8]? { Plain.text(huffman: octets, room: room) }
 
     @Test func `each byte alone and in pairs comes back`() {
         for first in UInt8.min ... .max {
