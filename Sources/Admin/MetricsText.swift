@@ -7,7 +7,7 @@ public struct MetricsText: Hashable, Sendable {
     public static let contentType = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
     public enum Kind: String, Hashable, Sendable {
-        case counter, gauge, info
+        case counter, gauge, info, histogram
     }
 
     public struct Label: Hashable, Sendable {
@@ -64,8 +64,22 @@ public struct MetricsText: Hashable, Sendable {
 
         public mutating func add(_ value: Double, _ labels: Label...) { add(text: Self.number(value), labels) }
 
-        private mutating func add(text: String, _ labels: [Label]) {
-            lines += name
+        /// A histogram's.
+        ///
+        /// - Parameter buckets: of each bound what is above the one before and not above it, then the rest.
+        public mutating func add(bounds: [Double], _ buckets: [UInt64], sum: Double, _ labels: Label...) {
+            var count: UInt64 = 0
+            for (index, bucket) in buckets.enumerated() {
+                count &+= bucket
+                let bound = index < bounds.count ? "\(bounds[index])" : "+Inf"
+                add("_bucket", text: "\(count)", labels + [Label("le", bound)])
+            }
+            add("_count", text: "\(count)", labels)
+            add("_sum", text: Self.number(sum), labels)
+        }
+
+        private mutating func add(_ suffix: String = "", text: String, _ labels: [Label]) {
+            lines += name + suffix
             if !labels.isEmpty {
                 lines += "{"
                 lines += labels.map { "\($0.name)=\"\(MetricsText.escaped($0.value))\"" }.joined(separator: ",")

@@ -50,6 +50,7 @@ public struct HTTPContent {
                 // Where a document gives none it is the VIP's.
                 let port = backend.port == 0 ? placed?.service.vip.port ?? 0 : backend.port
                 return .init(
+                    name: backend.name,
                     address: SocketAddress(high: backend.address.high, low: backend.address.low, port: port),
                     weight: backend.weight)
             })
@@ -59,7 +60,8 @@ public struct HTTPContent {
 extension ProxyConfiguration.Route {
     fileprivate init(_ route: Route, _ action: Action) {
         self.init(
-            host: route.match.host, path: route.match.path, isExact: route.match.isExact, method: route.match.method,
+            name: "\(route.match)", host: route.match.host, path: route.match.path, isExact: route.match.isExact,
+            method: route.match.method,
             headers: route.match.headers.map { (name: $0.name, value: $0.value) }, action: action,
             timeout: route.timeout, retries: route.retries)
     }

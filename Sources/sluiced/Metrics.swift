@@ -15,6 +15,7 @@ struct Metrics: MetricsSource {
     let monitor: HealthMonitor
     let fleet: FleetMetrics
     let relay: RelayMetrics
+    let http: HTTPMetrics
     let logger: Logger
 
     func metrics() async throws -> MetricsText {
@@ -29,6 +30,7 @@ struct Metrics: MetricsSource {
         await fleet.add(status, to: &text)
         backends(status, verdicts, &text)
         await relay.add(to: &text)
+        await http.add(to: &text)
         if status.applied != nil, let kernel = kernel() { packets(status, kernel, &text) }
         return text
     }

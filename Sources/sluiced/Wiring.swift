@@ -54,7 +54,8 @@ struct Wiring {
             source: Metrics(
                 host: host, reconciler: reconciler, monitor: monitor,
                 fleet: FleetMetrics(watch: storeWatch, catalog: catalog.source),
-                relay: RelayMetrics(workforce: workforce), logger: logger), logger: logger)
+                relay: RelayMetrics(workforce: workforce), http: HTTPMetrics(workforce: workforce),
+                logger: logger), logger: logger)
         let interfaces = InterfaceWatch(
             names: Set(host.interfaces), used: { try await dataplane.usedInterfaces() },
             changed: {

@@ -45,6 +45,26 @@ import Testing
                 """)
     }
 
+    @Test func `a histogram's buckets hold what the ones before hold`() {
+        var metrics = MetricsText()
+        metrics.family("sluice_wait_seconds", .histogram, unit: "seconds", help: "How long.") {
+            $0.add(bounds: [0.25, 1], [3, 0, 1], sum: 9.5, .init("route", "a"))
+        }
+        #expect(
+            metrics.text == """
+                # TYPE sluice_wait_seconds histogram
+                # UNIT sluice_wait_seconds seconds
+                # HELP sluice_wait_seconds How long.
+                sluice_wait_seconds_bucket{route="a",le="0.25"} 3
+                sluice_wait_seconds_bucket{route="a",le="1.0"} 3
+                sluice_wait_seconds_bucket{route="a",le="+Inf"} 4
+                sluice_wait_seconds_count{route="a"} 4
+                sluice_wait_seconds_sum{route="a"} 9.5
+                # EOF
+
+                """)
+    }
+
     @Test func `backslash, quote and end of line are escaped`() {
         var metrics = MetricsText()
         metrics.family("sluice_build", .info, help: "a \\ b\n\"c\"") { $0.add(UInt64(1), .init("version", "1\"\\\n2")) }

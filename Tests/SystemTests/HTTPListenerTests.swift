@@ -61,6 +61,22 @@ struct HTTPListenerTests {
         }
     }
 
+    @Test func `metrics count requests by listener, route and code, and those of each backend`() async throws {
+        try await Lab.with { lab in
+            try await Self.start(Self.document(Self.byHost, Self.rest), in: lab)
+            _ = try await Self.answers(lab, "/", by: "--http1.1")
+            _ = try await Self.answers(lab, "/", host: "api.example.org", by: "--http2-prior-knowledge")
+            let metrics = try await lab.run("edge1", "curl", "-sf", "http://127.0.0.1:9464/metrics")
+            for line in [
+                #"sluice_http_requests_total{listener="front",route="*/",code="200"} 20"#,
+                #"sluice_http_requests_total{listener="front",route="api.example.org/",code="200"} 20"#,
+                #"sluice_http_request_duration_seconds_count{listener="front",route="*/"} 20"#,
+                #"sluice_http_backend_requests_total{service="api",backend="web3"} 20"#,
+                #"sluice_http_backend_ejected{service="api",backend="web3"} 0"#,
+            ] { #expect(metrics.contains(line + "\n"), "\(metrics)") }
+        }
+    }
+
     @Test func `a drained backend gets no new request, and none fails`() async throws {
         try await Lab.with { lab in
             try await Self.start(Self.document(Self.rest), in: lab)

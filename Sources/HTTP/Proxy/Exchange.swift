@@ -44,13 +44,20 @@ struct Exchange {
     var refusals: Int32 = 0
     var status: UInt16 = 0
     var route: Int32 = -1
+    /// Where it is counted, and microseconds: when its head came, when the response's went, and when that was whole; 0:
+    /// not yet.
+    var tally: RouteTally
+    var began: Int64 = 0
+    var answered: Int64 = 0
+    var ended: Int64 = 0
     /// In milliseconds.
     var timeout: Int64 = 0
     var next: ExchangeRef?
     var previous: ExchangeRef?
 
-    init(index: Int32) {
+    init(index: Int32, tally: RouteTally) {
         self.index = index
+        self.tally = tally
         flows.initialize(repeating: Flow(), count: 2)
     }
 
@@ -99,6 +106,8 @@ struct Exchange {
         refusals = 0
         status = 0
         route = -1
+        answered = 0
+        ended = 0
         next = nil
         previous = nil
     }

@@ -36,8 +36,10 @@ extension HTTPProxy {
 
     private func noteFailure(_ upstream: UpstreamRef) {
         state.pointee.counters.upstreamConnectFailures &+= 1
+        upstream.pointee.connectFailures &+= 1
         upstream.pointee.failures += 1
         if upstream.pointee.failures >= Self.failuresMost {
+            if upstream.pointee.ejectedUntil <= state.pointee.now { upstream.pointee.ejections &+= 1 }
             upstream.pointee.ejectedUntil = state.pointee.now + Self.ejection
         }
     }

@@ -22,6 +22,7 @@ extension HTTPProxy {
     private func free(_ exchange: ExchangeRef) {
         guard !exchange.pointee.isFree else { return }
         disarm(exchange)
+        count(exchange)
         exchange.pointee.request.queue.removeAll(&state.pointee.contents)
         exchange.pointee.response.queue.removeAll(&state.pointee.contents)
         exchange.pointee.request.trailers.forget()
@@ -35,6 +36,7 @@ extension HTTPProxy {
     /// The response was passed on whole.
     private func endClient(_ exchange: ExchangeRef, _ client: ConnectionRef) {
         let isWhole = exchange.pointee.request.hasEnded
+        if exchange.pointee.ended == 0 { exchange.pointee.ended = time() }
         if let http2 = client.pointee.http2 {
             if isWhole { return forget(client, exchange) }
             return stopRequest(exchange, client, http2)

@@ -11,6 +11,8 @@ extension HTTPProxy {
             return nil
         }
         exchange.pointee.begin(client, place, head, ends: ends)
+        exchange.pointee.tally = ledger.unrouted
+        exchange.pointee.began = time()
         client.pointee.active &+= 1
         if place >= 0 {
             client.pointee.setExchange(exchange, at: Int(place))
@@ -35,7 +37,7 @@ extension HTTPProxy {
         }
         guard state.pointee.exchangeCount < Self.exchangesMax else { return nil }
         let fresh = ExchangeRef.allocate(capacity: 1)
-        fresh.initialize(to: Exchange(index: Int32(state.pointee.exchangeCount)))
+        fresh.initialize(to: Exchange(index: Int32(state.pointee.exchangeCount), tally: ledger.unrouted))
         exchanges[state.pointee.exchangeCount] = fresh
         state.pointee.exchangeCount &+= 1
         return fresh
@@ -62,6 +64,7 @@ extension HTTPProxy {
         let number = routes.pointee.table.number(of: rule)
         let facts = routes.pointee.facts[number]
         exchange.pointee.route = Int32(truncatingIfNeeded: number)
+        exchange.pointee.tally = facts.tally
         exchange.pointee.timeout = facts.timeout
         exchange.pointee.retries = retries ?? Int32(truncatingIfNeeded: facts.retries)
         if facts.status > 0 { return answer(exchange, facts.status, nil) }
@@ -165,6 +168,7 @@ extension HTTPProxy {
     private func wasSent(_ exchange: ExchangeRef, on connection: ConnectionRef, _ place: Int32, ends: Bool) {
         exchange.pointee.backend = connection
         exchange.pointee.backendPlace = place
+        exchange.pointee.upstream?.pointee.requests &+= 1
         exchange.pointee.request.isPassed = ends
         connection.pointee.active &+= 1
         if !exchange.pointee.request.queue.isEmpty || (exchange.pointee.request.hasEnded && !ends) {

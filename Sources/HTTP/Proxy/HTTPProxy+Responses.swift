@@ -29,6 +29,7 @@ extension HTTPProxy {
 
     private func note(_ exchange: ExchangeRef, _ status: UInt16) {
         exchange.pointee.status = status
+        exchange.pointee.answered = time()
         state.pointee.counters.responses[min(7, Int(status / 100))] &+= 1
     }
 

@@ -19,6 +19,7 @@ public final class HTTPProxy {
     let input: UnsafeMutablePointer<UInt8>
     let scratch: UnsafeMutableBufferPointer<UInt8>
     let routes: UnsafeMutablePointer<ProxyRoutes>
+    let ledger = RouteLedger()
     var upstreams: [UpstreamRef] = []
     private var services: [UnsafeMutablePointer<UpstreamService>] = []
     private let listeners: UnsafeMutablePointer<Descriptor>
@@ -52,7 +53,7 @@ public final class HTTPProxy {
         input = .allocate(capacity: Self.heldBytes)
         scratch = .allocate(capacity: 65_536)
         routes = .allocate(capacity: 1)
-        routes.initialize(to: ProxyRoutes(ProxyConfiguration(), []))
+        routes.initialize(to: ProxyRoutes(ProxyConfiguration(), [], ledger))
         listeners = .allocate(capacity: Self.listenersMax)
     }
 
@@ -103,12 +104,12 @@ public final class HTTPProxy {
         let kept = upstreams
         for upstream in upstreams { upstream.pointee.isRetired = true }
         services = configuration.services.map { service in
-            let backends = service.backends.map { (upstream($0, service.version), $0.weight) }
+            let backends = service.backends.map { (upstream($0, service), $0.weight) }
             let made = UnsafeMutablePointer<UpstreamService>.allocate(capacity: 1)
             made.initialize(to: UpstreamService(backends))
             return made
         }
-        routes.pointee = ProxyRoutes(configuration, services)
+        routes.pointee = ProxyRoutes(configuration, services, ledger)
         for service in old {
             service.pointee.release()
             service.deallocate()
@@ -122,16 +123,16 @@ public final class HTTPProxy {
     public var openConnections: Int { state.pointee.connectionCount }
 
     private func upstream(
-        _ backend: ProxyConfiguration.Backend, _ version: ProxyConfiguration.Version
+        _ backend: ProxyConfiguration.Backend, _ service: ProxyConfiguration.Service
     ) -> UpstreamRef {
-        for known in upstreams where known.pointee.address == backend.address && known.pointee.version == version {
+        for known in upstreams where known.pointee.serves(backend, service) {
             known.pointee.isRetired = false
             return known
         }
         let fresh = UpstreamRef.allocate(capacity: 1)
         fresh.initialize(
             to: Upstream(
-                address: backend.address, version: version,
+                service: service.name, name: backend.name, address: backend.address, version: service.version,
                 multiplexed: state.pointee.limits.multiplexedPerBackend))
         upstreams.append(fresh)
         return fresh
@@ -255,6 +256,7 @@ public final class HTTPProxy {
     private func endTurn() -> Bool {
         for _ in 1..<Self.readsMost where state.pointee.queued != nil { advanceQueued() }
         flushAll()
+        state.pointee.clock = 0
         return state.pointee.queued != nil
     }
 
@@ -322,6 +324,7 @@ public final class HTTPProxy {
         }
         for upstream in upstreams {
             upstream.pointee.multiplexed.deallocate()
+            upstream.deinitialize(count: 1)
             upstream.deallocate()
         }
         routes.deinitialize(count: 1)

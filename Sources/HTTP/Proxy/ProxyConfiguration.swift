@@ -7,10 +7,13 @@ public struct ProxyConfiguration: Sendable {
     public enum Version: Sendable, Hashable { case http1, http2 }
 
     public struct Backend: Sendable, Hashable {
+        /// For people.
+        public var name: String
         public var address: SocketAddress
         public var weight: UInt32
 
-        public init(address: SocketAddress, weight: UInt32 = 1) {
+        public init(name: String = "", address: SocketAddress, weight: UInt32 = 1) {
+            self.name = name
             self.address = address
             self.weight = weight
         }
@@ -36,6 +39,8 @@ public struct ProxyConfiguration: Sendable {
             case answer(status: UInt16)
         }
 
+        /// Under which its requests are counted.
+        public var name: String
         /// `example.org`, `*.example.org`, or nil: any.
         public var host: String?
         public var path: String
@@ -51,10 +56,11 @@ public struct ProxyConfiguration: Sendable {
         public var retries: Int
 
         public init(
-            host: String? = nil, path: String = "/", isExact: Bool = false, method: String? = nil,
+            name: String? = nil, host: String? = nil, path: String = "/", isExact: Bool = false, method: String? = nil,
             headers: [(name: String, value: String?)] = [], action: Action, timeout: Duration = .seconds(30),
             retries: Int = 1
         ) {
+            self.name = name ?? (host ?? "*") + path
             self.host = host
             self.path = path
             self.isExact = isExact

@@ -10,6 +10,7 @@ struct ProxyRoutes: ~Copyable {
         /// In milliseconds.
         var timeout: Int64
         var retries: Int
+        var tally: RouteTally
     }
 
     let table: RouteTable
@@ -17,9 +18,11 @@ struct ProxyRoutes: ~Copyable {
     let facts: FlatArray<Facts>
     let services: FlatArray<UnsafeMutablePointer<UpstreamService>>
 
-    init(_ configuration: ProxyConfiguration, _ services: [UnsafeMutablePointer<UpstreamService>]) {
+    init(
+        _ configuration: ProxyConfiguration, _ services: [UnsafeMutablePointer<UpstreamService>], _ ledger: RouteLedger
+    ) {
         table = RouteTable(configuration.routes.map(Self.rule))
-        facts = FlatArray(configuration.routes.map(Self.facts))
+        facts = FlatArray(configuration.routes.map { Self.facts($0, ledger) })
         self.services = FlatArray(services)
     }
 
@@ -37,10 +40,11 @@ struct ProxyRoutes: ~Copyable {
             headers: route.headers.map { RouteRule.Header(name: $0.name, value: $0.value) }, targets: targets)
     }
 
-    private static func facts(_ route: ProxyConfiguration.Route) -> Facts {
+    private static func facts(_ route: ProxyConfiguration.Route, _ ledger: RouteLedger) -> Facts {
         var status: UInt16 = 0
         if case .answer(let code) = route.action { status = code }
         return Facts(
-            status: status, timeout: route.timeout.wholeNanoseconds / 1_000_000, retries: route.retries)
+            status: status, timeout: route.timeout.wholeNanoseconds / 1_000_000, retries: route.retries,
+            tally: ledger.tally(of: route.name))
     }
 }

@@ -16,6 +16,8 @@ struct ProxyState: ~Copyable {
     var wheel: TimerWheel
     /// In milliseconds.
     var now: Int64 = 0
+    /// In microseconds, of this turn; 0: not read yet.
+    var clock: Int64 = 0
     var dirty: ConnectionRef?
     var queued: ConnectionRef?
     var freeExchange: ExchangeRef?

@@ -49,6 +49,9 @@ public actor ProxyWorker {
 
     public var counters: ProxyCounters { proxy?.counters ?? ProxyCounters() }
 
+    /// What was carried, by route and backend.
+    public var traffic: ProxyTraffic { proxy?.traffic ?? ProxyTraffic() }
+
     /// Connections open now, of clients and to backends.
     public var openConnections: Int { proxy?.openConnections ?? 0 }
 

@@ -8,6 +8,8 @@ typealias UpstreamRef = UnsafeMutablePointer<Upstream>
 
 /// One worker's connections to one backend, and the requests that wait for one.
 struct Upstream {
+    let service: String
+    let name: String
     let address: SocketAddress
     let version: ProxyConfiguration.Version
     /// Idle ones of HTTP/1.1, the one that was used last in front; through `next` and `previous`.
@@ -27,11 +29,24 @@ struct Upstream {
     /// Failures in a row; and until when it is passed by, in milliseconds.
     var failures = 0
     var ejectedUntil: Int64 = 0
+    /// Since it was first named.
+    var requests: UInt64 = 0
+    var connectFailures: UInt64 = 0
+    var ejections: UInt64 = 0
 
-    init(address: SocketAddress, version: ProxyConfiguration.Version, multiplexed limit: Int) {
+    init(
+        service: String, name: String, address: SocketAddress, version: ProxyConfiguration.Version,
+        multiplexed limit: Int
+    ) {
+        self.service = service
+        self.name = name
         self.address = address
         self.version = version
         multiplexed = .allocate(capacity: limit)
+    }
+
+    func serves(_ backend: ProxyConfiguration.Backend, _ service: ProxyConfiguration.Service) -> Bool {
+        address == backend.address && version == service.version && self.service == service.name && name == backend.name
     }
 
     mutating func addIdle(_ connection: ConnectionRef) {

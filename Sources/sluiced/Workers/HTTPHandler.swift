@@ -98,7 +98,7 @@ final class HTTPHandler: ListenerHandler {
     }
 
     private static func figures(of key: ListenerKey, _ proxy: ProxyWorker) -> WorkerFigures.HTTPListener {
-        proxy.assumeIsolated { .init(key, $0.counters, open: $0.openConnections) }
+        proxy.assumeIsolated { .init(key, $0.counters, $0.traffic, open: $0.openConnections) }
     }
 
     private static func isIdle(_ proxy: ProxyWorker) -> Bool { proxy.assumeIsolated { $0.openConnections == 0 } }
@@ -113,7 +113,8 @@ extension ProxyLimits {
 }
 
 extension WorkerFigures.HTTPListener {
-    fileprivate init(_ key: ListenerKey, _ counters: ProxyCounters, open: Int) {
-        self.init(key: key, accepted: counters.connections, active: open, requests: counters.requests)
+    fileprivate init(_ key: ListenerKey, _ counters: ProxyCounters, _ traffic: ProxyTraffic, open: Int) {
+        self.init(
+            key: key, accepted: counters.connections, active: open, requests: counters.requests, traffic: traffic)
     }
 }

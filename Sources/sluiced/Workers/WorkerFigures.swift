@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import HTTP
 import Programs
 import Relay
 
@@ -29,7 +30,10 @@ extension WorkerFigures {
     var withoutActive: WorkerFigures {
         var figures = self
         for index in figures.services.indices { figures.services[index].active = 0 }
-        for index in figures.http.indices { figures.http[index].active = 0 }
+        for index in figures.http.indices {
+            figures.http[index].active = 0
+            figures.http[index].traffic = figures.http[index].traffic?.withoutActive
+        }
         return figures
     }
 
@@ -42,6 +46,7 @@ extension WorkerFigures {
         }
         for index in figures.http.indices {
             figures.http[index].active = max(0, figures.http[index].active)
+            figures.http[index].traffic = figures.http[index].traffic?.checked
             figures.http[index].refused = figures.http[index].refused.filter { Self.refusals.contains($0.key) }
         }
         return figures
@@ -56,6 +61,11 @@ extension WorkerFigures.HTTPListener {
         accepted.add(other.accepted)
         active.add(other.active)
         requests.add(other.requests)
+        if let more = other.traffic {
+            var sum = traffic ?? ProxyTraffic()
+            sum.add(more)
+            traffic = sum
+        }
         refused.merge(other.refused) { one, other in
             var sum = one
             sum.add(other)

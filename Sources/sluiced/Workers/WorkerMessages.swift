@@ -2,6 +2,7 @@
 
 import EventLoop
 import Foundation
+import HTTP
 import Model
 
 /// What the daemon tells or asks a worker; each has one answer. What is large goes beside it in a file of memory.
@@ -76,6 +77,8 @@ struct WorkerFigures: Codable, Hashable, Sendable {
         var requests: UInt64 = 0
         /// Connections of a sniffing one that are nobody's, by reason.
         var refused: [String: UInt64] = [:]
+        /// Nil: its program does not tell.
+        var traffic: ProxyTraffic?
     }
 
     var services: [Service] = []
