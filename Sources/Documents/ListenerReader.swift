@@ -4,7 +4,7 @@ import Model
 
 /// One entry of `listeners`.
 struct ListenerReader {
-    private static let keys = ["name", "address", "port", "protocol", "tls", "passthrough", "raw"]
+    private static let keys = ["name", "address", "port", "protocol", "tls", "passthrough", "raw", "access-log"]
 
     /// All that could be read, and the places of all that are there, by name.
     static func listeners(
@@ -27,13 +27,14 @@ struct ListenerReader {
                 places[name] = fields.place
             }
             let tls = fields["tls"].map { ListenerTLS($0) } ?? .some(nil)
+            let log = fields["access-log"].map { $0.absolutePath() } ?? .some(nil)
             let sniffing = sniffing(fields, speech ?? .sniff, beside: services)
-            guard let name, let bind, speech != nil, let tls, let sniffing else { continue }
+            guard let name, let bind, speech != nil, let tls, let sniffing, let log else { continue }
             if let owner = services.owner(of: bind) { fields.problem("\(bind) belongs to service '\(owner)'") }
             if let other = binds.updateValue(name, forKey: bind), other != name {
                 fields.problem("listeners '\(other)' and '\(name)' share \(bind)")
             }
-            read.append(Listener(name: name, bind: bind, tls: tls, sniffing: sniffing))
+            read.append(Listener(name: name, bind: bind, tls: tls, sniffing: sniffing, accessLog: log))
         }
         return (read, places)
     }

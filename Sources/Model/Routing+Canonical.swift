@@ -25,12 +25,13 @@ extension Listener {
             "name": .string(name), "bind": .string("\(bind)"), "protocol": .string(speech.rawValue),
         ]
         if let tls { members["tls"] = tls.canonical }
+        if let accessLog { members["access-log"] = .string(accessLog) }
         if let sniffing { members.merge(sniffing.members) { _, own in own } }
         return .object(members)
     }
 
     fileprivate init(_ reader: CanonicalReader) throws(CanonicalError) {
-        let fields = try reader.object(["name", "bind", "protocol", "tls", "passages", "raw"])
+        let fields = try reader.object(["name", "bind", "protocol", "tls", "passages", "raw", "access-log"])
         let speech: Speech = try fields["protocol"].choice()
         let raw = try fields.optional("raw")?.string()
         let sniffing = try fields.optional("passages").map { reader throws(CanonicalError) in
@@ -42,7 +43,7 @@ extension Listener {
         self.init(
             name: try fields["name"].string(), bind: try fields["bind"].parsed(as: "VIP"),
             tls: try fields.optional("tls").map { reader throws(CanonicalError) in try ListenerTLS(reader) },
-            sniffing: sniffing)
+            sniffing: sniffing, accessLog: try fields.optional("access-log")?.string())
     }
 }
 

@@ -17,12 +17,17 @@ public struct Listener: Hashable, Sendable {
     public var tls: ListenerTLS?
     /// Nil: only HTTP is spoken.
     public var sniffing: Sniffing?
+    /// A file of each host, to which a line a request goes; nil: there is none.
+    public var accessLog: String?
 
-    public init(name: String, bind: VIP, tls: ListenerTLS? = nil, sniffing: Sniffing? = nil) {
+    public init(
+        name: String, bind: VIP, tls: ListenerTLS? = nil, sniffing: Sniffing? = nil, accessLog: String? = nil
+    ) {
         self.name = name
         self.bind = bind
         self.tls = tls
         self.sniffing = sniffing
+        self.accessLog = accessLog
     }
 
     public var speech: Speech { sniffing == nil ? .http : .sniff }
@@ -94,6 +99,9 @@ extension Routing {
             }
             if bind.port == 0 || bind.transport != .tcp { refuse(.value, "\(bind) is no TCP port") }
             for fault in (listener.tls?.faults ?? []) + (listener.sniffing?.faults ?? []) { refuse(.value, fault) }
+            if let log = listener.accessLog, !log.hasPrefix("/") {
+                refuse(.value, "access log '\(log)' is no full path")
+            }
             for name in (listener.sniffing?.services ?? []).sorted() {
                 if let fault = Sniffing.fault(of: known[name]) { refuse(.value, "service \(name) \(fault)") }
             }

@@ -101,6 +101,10 @@ struct HTTPMetrics {
                 }
             }
         }
+        text.family("sluice_http_access_log_lost_lines", .counter, help: "Lines of access logs that went nowhere.") {
+            samples in
+            for listener in listeners { samples.add(listener.traffic.linesLost, listener.label) }
+        }
         text.family("sluice_http_abuse", .counter, help: "Connections and streams ended for a flood, by kind.") {
             samples in
             for listener in listeners {

@@ -40,6 +40,13 @@ private let own = "certificates: [ { cert: /a.pem, key: /a.key } ]"
         #expect(routing.listeners.map(\.sniffing) == [wanted, nil])
     }
 
+    @Test func `have an access log where one is named`() throws {
+        let other = "{ name: back, address: 10.9.9.8, port: 81, access-log: /var/log/sluice/back.json }"
+        let text = document("{ service: web }", listeners: other)
+        let routing = try ServicesDocument.parse(text: text, file: "s.yaml").desired.routing
+        #expect(routing.listeners.map(\.accessLog) == ["/var/log/sluice/back.json", nil])
+    }
+
     @Test func `say which requests go where`() throws {
         let text = document(
             "{ match: { host: API.example.org, path: /v1/, method: GET, headers: [ { name: X-A, value: '1' } ] }, "

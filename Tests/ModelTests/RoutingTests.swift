@@ -57,6 +57,20 @@ import Testing
         #expect(String(decoding: bytes, as: UTF8.self) == expected)
     }
 
+    @Test func `name the file of an access log, from the root on`() throws {
+        var routing = try Self.routing(Self.route)
+        var listener = try #require(routing.listeners.first)
+        listener.accessLog = "/var/log/sluice/web.json"
+        routing = Routing(listeners: [listener], routes: routing.routes)
+        let generation = try Self.generation(routing)
+        let digests = ["web": String(repeating: "0", count: 64)]
+        let manifest = try Generation.Manifest(generation.manifestBytes(digests: digests))
+        #expect(try Generation(manifest, services: generation.services) == generation)
+        listener.accessLog = "web.json"
+        let faults = try faults(Routing(listeners: [listener], routes: routing.routes))
+        #expect(faults == ["listener web: access log 'web.json' is no full path"])
+    }
+
     @Test func `name TLS's files and hold none of them`() throws {
         let tls = ListenerTLS(
             certificates: [.init(chain: "/a.pem", key: "/a.key"), .init(chain: "/b.pem", key: "/b.key")],

@@ -77,6 +77,31 @@ struct HTTPListenerTests {
         }
     }
 
+    @Test func `requests leave lines in the access log, and in a fresh one once it is moved away`() async throws {
+        try await Lab.with { lab in
+            let path = lab.edge.folder + "/access.json"
+            let log = ", protocol: http, access-log: \(path) }"
+            try await Self.start(Self.document(Self.rest).replacing(", protocol: http }", with: log), in: lab)
+            _ = try await Self.answers(lab, "/", by: "--http1.1", count: 2)
+            try await until("both lines are there") { try Self.lines(path) == 2 }
+            try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
+            try await until("there is a fresh file") { FileManager.default.fileExists(atPath: path) }
+            try await until("its lines come") {
+                _ = try await Self.answers(lab, "/", by: "--http2-prior-knowledge", count: 1)
+                return try Self.lines(path) > 0
+            }
+            let text = try String(contentsOfFile: path, encoding: .utf8)
+            let line = try #require(text.split(separator: "\n").first)
+            let entry = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+            #expect(entry?["listener"] as? String == "front" && entry?["service"] as? String == "web", "\(line)")
+            #expect(entry?["protocol"] as? String == "HTTP/2" && entry?["status"] as? Int == 200, "\(line)")
+        }
+    }
+
+    private static func lines(_ path: String) throws -> Int {
+        try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").count
+    }
+
     @Test func `a drained backend gets no new request, and none fails`() async throws {
         try await Lab.with { lab in
             try await Self.start(Self.document(Self.rest), in: lab)

@@ -38,6 +38,8 @@ public struct ProxyTraffic: Codable, Hashable, Sendable {
     /// Connections and streams ended for abuse, by kind.
     public var abuse: [String: UInt64] = [:]
     public var retries: UInt64 = 0
+    /// Of its access log.
+    public var linesLost: UInt64 = 0
 
     public init() {}
 }
@@ -50,6 +52,7 @@ extension ProxyTraffic {
         errors.merge(other.errors, uniquingKeysWith: Self.sum)
         abuse.merge(other.abuse, uniquingKeysWith: Self.sum)
         retries = Self.sum(retries, other.retries)
+        linesLost = Self.sum(linesLost, other.linesLost)
     }
 
     /// Of a proxy that has ended: nothing is under way in it.

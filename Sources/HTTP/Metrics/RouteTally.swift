@@ -9,7 +9,19 @@ struct RouteTally: BitwiseCopyable {
     private static let sumPlace = statuses + ProxyTraffic.bounds.count + 1
     static let size = sumPlace + 1
 
-    init(_ counts: UnsafeMutablePointer<UInt64>) { self.counts = counts }
+    /// The route's name.
+    let text: LogText
+
+    init(_ route: String) {
+        counts = .allocate(capacity: Self.size)
+        counts.initialize(repeating: 0, count: Self.size)
+        text = LogText(route)
+    }
+
+    func release() {
+        counts.deallocate()
+        text.release()
+    }
 
     /// - Parameter status: a place of `StatusCodes`.
     @inline(__always)
@@ -36,29 +48,21 @@ struct RouteTally: BitwiseCopyable {
 /// thread.
 final class RouteLedger {
     /// Of requests that no route has taken, and of routes for which there is no room.
-    let unrouted: RouteTally
+    let unrouted = RouteTally("")
     let places = StatusCodes.places()
     /// Upper bounds of durations, in microseconds.
     private let bounds = FlatArray(ProxyTraffic.bounds)
-    private var memory: [UnsafeMutablePointer<UInt64>] = []
     private var tallies: [String: RouteTally] = [:]
 
     /// Names that are remembered, so that routes which come and go do not fill the memory.
     static let routesMax = 2_048
 
-    init() {
-        let first = Self.row()
-        memory.append(first)
-        unrouted = RouteTally(first)
-    }
-
     func tally(of route: String) -> RouteTally {
         if let known = tallies[route] { return known }
         guard tallies.count < Self.routesMax else { return unrouted }
-        let row = Self.row()
-        memory.append(row)
-        tallies[route] = RouteTally(row)
-        return RouteTally(row)
+        let tally = RouteTally(route)
+        tallies[route] = tally
+        return tally
     }
 
     /// One request that is over.
@@ -72,11 +76,8 @@ final class RouteLedger {
         tallies.sorted { $0.key < $1.key }.compactMap { $1.shown($0) } + [unrouted.shown("")].compactMap(\.self)
     }
 
-    private static func row() -> UnsafeMutablePointer<UInt64> {
-        let row = UnsafeMutablePointer<UInt64>.allocate(capacity: RouteTally.size)
-        row.initialize(repeating: 0, count: RouteTally.size)
-        return row
+    deinit {
+        unrouted.release()
+        for tally in tallies.values { tally.release() }
     }
-
-    deinit { for row in memory { row.deallocate() } }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EventLoop
+
 /// One request and its response on their way through.
 struct Exchange {
     /// Content that goes one way.
@@ -8,6 +10,8 @@ struct Exchange {
         var queue = ByteQueue()
         /// The sender's side has ended.
         var hasEnded = false
+        /// Of content that came.
+        var octets: Int64 = 0
         /// The end was passed on.
         var isPassed = false
         /// Among the receiver's `waiting`.
@@ -44,14 +48,19 @@ struct Exchange {
     var refusals: Int32 = 0
     var status: UInt16 = 0
     var route: Int32 = -1
-    /// Where it is counted, and microseconds: when its head came, when the response's went, and when that was whole; 0:
-    /// not yet.
+    /// Where it is counted, and microseconds: when its head came and was sent on, when the response's went, and when
+    /// that was whole; 0: not yet.
     var tally: RouteTally
     var began: Int64 = 0
+    var sent: Int64 = 0
     var answered: Int64 = 0
     var ended: Int64 = 0
     /// In milliseconds.
     var timeout: Int64 = 0
+    /// For the access log: whose it is, and how it failed.
+    var peer = SocketAddress.loopback(port: 0)
+    var speech: StaticString = ""
+    var error: ProxyError?
     var next: ExchangeRef?
     var previous: ExchangeRef?
 
@@ -106,7 +115,11 @@ struct Exchange {
         refusals = 0
         status = 0
         route = -1
+        sent = 0
         answered = 0
+        error = nil
+        request.octets = 0
+        response.octets = 0
         ended = 0
         next = nil
         previous = nil

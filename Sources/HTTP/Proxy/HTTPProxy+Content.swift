@@ -17,6 +17,7 @@ extension HTTPProxy {
     ) {
         let flow = flow(exchange, from: side)
         if ends { flow.pointee.hasEnded = true }
+        flow.pointee.octets &+= Int64(content.count)
         let receiver = side == .client ? exchange.pointee.backend : exchange.pointee.client
         guard let receiver else {
             let isWanted = side == .client && exchange.pointee.isWaiting

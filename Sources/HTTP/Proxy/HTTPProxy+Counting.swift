@@ -20,17 +20,20 @@ extension HTTPProxy {
         ledger.count(
             exchange.pointee.tally, status: exchange.pointee.status,
             microseconds: (end > 0 ? end : time()) &- exchange.pointee.began)
+        if state.pointee.isLogging { log(exchange) }
     }
 
     /// What was carried since it began, and where its backends stand.
     public var traffic: ProxyTraffic {
         var traffic = ProxyTraffic()
         traffic.routes = ledger.shown
-        traffic.backends = upstreams.lazy.map(\.pointee).filter { !$0.isRetired || $0.count > 0 }.map { upstream in
+        let shown = upstreams.lazy.map(\.pointee).filter { !$0.isRetired || $0.count > 0 }
+        traffic.backends = shown.map { upstream in
             .init(
                 service: upstream.service, name: upstream.name, requests: upstream.requests,
                 connectFailures: upstream.connectFailures, ejections: upstream.ejections,
-                ejected: upstream.ejectedUntil > state.pointee.now ? 1 : 0, connections: UInt64(clamping: upstream.count),
+                ejected: upstream.ejectedUntil > state.pointee.now ? 1 : 0,
+                connections: UInt64(clamping: upstream.count),
                 waiting: UInt64(clamping: upstream.waiting))
         }
         let counters = counters
@@ -41,6 +44,7 @@ extension HTTPProxy {
             traffic.abuse["\(kind)"] = counters.abuse[Int(kind.rawValue)]
         }
         traffic.retries = counters.retries
+        traffic.linesLost = accessLog?.lost ?? 0
         return traffic
     }
 }

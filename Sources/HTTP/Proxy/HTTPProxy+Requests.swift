@@ -13,6 +13,7 @@ extension HTTPProxy {
         exchange.pointee.begin(client, place, head, ends: ends)
         exchange.pointee.tally = ledger.unrouted
         exchange.pointee.began = time()
+        if state.pointee.isLogging { remember(client, exchange) }
         client.pointee.active &+= 1
         if place >= 0 {
             client.pointee.setExchange(exchange, at: Int(place))
@@ -57,6 +58,9 @@ extension HTTPProxy {
 
     private func route(_ exchange: ExchangeRef, retries: Int32?) {
         let head = exchange.pointee.head
+        if state.pointee.isLogging && !exchange.pointee.saved.isKept {
+            exchange.pointee.saved.keep(state.pointee.section)
+        }
         // RFC 9110, 9.3.6: no proxy of this kind.
         if head.kind == .connect && head.protocolName < 0 { return fail(exchange, .methodRefused) }
         let rule = rule(head)
@@ -169,6 +173,7 @@ extension HTTPProxy {
         exchange.pointee.backend = connection
         exchange.pointee.backendPlace = place
         exchange.pointee.upstream?.pointee.requests &+= 1
+        exchange.pointee.sent = time()
         exchange.pointee.request.isPassed = ends
         connection.pointee.active &+= 1
         if !exchange.pointee.request.queue.isEmpty || (exchange.pointee.request.hasEnded && !ends) {

@@ -8,7 +8,7 @@ extension HTTPProxy {
     func respond(_ exchange: ExchangeRef, _ head: ResponseHead, ends: Bool) {
         exchange.pointee.response.hasEnded = ends
         exchange.pointee.isCommitted = true
-        exchange.pointee.saved.forget()
+        if !state.pointee.isLogging { exchange.pointee.saved.forget() }
         exchange.pointee.upstream?.pointee.failures = 0
         guard let client = exchange.pointee.client else { return settle(exchange) }
         note(exchange, head.status)
@@ -122,6 +122,7 @@ extension HTTPProxy {
     /// Gives an exchange up: an answer where there was none, else the client sees that it is cut off.
     func fail(_ exchange: ExchangeRef, _ error: ProxyError) {
         state.pointee.counters.errors[Int(error.rawValue)] &+= 1
+        exchange.pointee.error = error
         guard exchange.pointee.isAnswered else { return answer(exchange, error.status, error.proxyStatus) }
         giveUpBackend(exchange)
         giveUpClient(exchange)

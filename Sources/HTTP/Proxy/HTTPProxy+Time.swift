@@ -15,6 +15,7 @@ extension HTTPProxy {
             }
         }
         resumeAccepting()
+        if state.pointee.isLogging { accessLog?.flush() }
         endDrained()
         ticks &+= 1
         // Every ten seconds.

@@ -20,6 +20,7 @@ public final class HTTPProxy {
     let scratch: UnsafeMutableBufferPointer<UInt8>
     let routes: UnsafeMutablePointer<ProxyRoutes>
     let ledger = RouteLedger()
+    var accessLog: AccessLog?
     var upstreams: [UpstreamRef] = []
     private var services: [UnsafeMutablePointer<UpstreamService>] = []
     private let listeners: UnsafeMutablePointer<Descriptor>
@@ -324,6 +325,8 @@ public final class HTTPProxy {
         }
         for upstream in upstreams {
             upstream.pointee.multiplexed.deallocate()
+            upstream.pointee.serviceText.release()
+            upstream.pointee.backendText.release()
             upstream.deinitialize(count: 1)
             upstream.deallocate()
         }

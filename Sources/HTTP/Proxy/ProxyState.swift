@@ -29,6 +29,7 @@ struct ProxyState: ~Copyable {
     var retryBudget = 1000
     var random: UInt64
     var isDraining = false
+    var isLogging = false
 
     init(_ limits: ProxyLimits, exchanges: Int) {
         self.limits = limits

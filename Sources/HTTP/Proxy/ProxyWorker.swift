@@ -49,6 +49,12 @@ public actor ProxyWorker {
 
     public var counters: ProxyCounters { proxy?.counters ?? ProxyCounters() }
 
+    /// From now on a line a request goes there; nil: none does.
+    public func log(to log: AccessLog?) throws(EventLoopError) { try running().log(to: log) }
+
+    /// Nothing waits to be written to its log.
+    public var isLogWritten: Bool { proxy?.accessLog?.isIdle ?? true }
+
     /// What was carried, by route and backend.
     public var traffic: ProxyTraffic { proxy?.traffic ?? ProxyTraffic() }
 

@@ -10,6 +10,8 @@ typealias UpstreamRef = UnsafeMutablePointer<Upstream>
 struct Upstream {
     let service: String
     let name: String
+    let serviceText: LogText
+    let backendText: LogText
     let address: SocketAddress
     let version: ProxyConfiguration.Version
     /// Idle ones of HTTP/1.1, the one that was used last in front; through `next` and `previous`.
@@ -40,6 +42,8 @@ struct Upstream {
     ) {
         self.service = service
         self.name = name
+        serviceText = LogText(service)
+        backendText = LogText(name)
         self.address = address
         self.version = version
         multiplexed = .allocate(capacity: limit)

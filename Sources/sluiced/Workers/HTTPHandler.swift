@@ -16,6 +16,7 @@ final class HTTPHandler: ListenerHandler {
     private var finished = WorkerFigures()
     private var content = HTTPContent()
     private var tls = ListenerCertificates()
+    private var logs = AccessLogs()
 
     init(loop: EventLoop, limits: ProxyLimits) {
         self.loop = loop
@@ -34,6 +35,7 @@ final class HTTPHandler: ListenerHandler {
     @discardableResult
     func serve(_ key: ListenerKey) throws -> ProxyWorker {
         let proxy = proxies[key] ?? ProxyWorker(loop: loop, limits: limits)
+        if let log = logs[key] { try proxy.assumeIsolated { try $0.log(to: log) } }
         // Kept also where its socket is refused: the loop calls a proxy that has started until it is stopped.
         proxies[key] = proxy
         if let configuration = content.configuration(of: key.vip) {
@@ -58,6 +60,7 @@ final class HTTPHandler: ListenerHandler {
         guard let proxy = proxies.removeValue(forKey: key) else { return }
         proxy.assumeIsolated { $0.drain() }
         leaving.append((key, proxy))
+        logs.leave(key)
         tls.forget(key)
     }
 
@@ -87,7 +90,25 @@ final class HTTPHandler: ListenerHandler {
         for proxy in proxies.values { proxy.assumeIsolated { $0.drain() } }
     }
 
-    var isIdle: Bool { proxies.values.allSatisfy(Self.isIdle) && leaving.allSatisfy { Self.isIdle($0.proxy) } }
+    var isIdle: Bool {
+        proxies.values.allSatisfy(Self.isIdle) && leaving.allSatisfy { Self.isIdle($0.proxy) } && logs.areIdle
+    }
+
+    // MARK: Access logs
+
+    /// A line a request of the listener goes there from now on.
+    func log(to file: consuming Descriptor, of key: ListenerKey, _ listener: String) throws {
+        let log = try logs.open(file, of: key, listener)
+        try proxies[key]?.assumeIsolated { try $0.log(to: log) }
+    }
+
+    func endLog(of key: ListenerKey) throws {
+        logs.leave(key)
+        try proxies[key]?.assumeIsolated { try $0.log(to: nil) }
+    }
+
+    /// The process ends: what is gathered goes out, as far as that takes no time.
+    func flushLogs() { logs.flush() }
 
     /// Since the worker began, those of listeners that are gone among them: they may come again.
     var figures: [WorkerFigures.HTTPListener] {

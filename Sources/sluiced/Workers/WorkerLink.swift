@@ -16,6 +16,8 @@ final class WorkerLink: @unchecked Sendable {
     var counted = WorkerFigures()
     /// Its place in the shared counts.
     var place: Int?
+    /// The files that it writes its listeners' access logs to, by their numbers.
+    var logs: [ListenerKey: Int] = [:]
     private let socket: PacketSocket
 
     private static let patience = Duration.seconds(3)

@@ -16,6 +16,8 @@ enum WorkerRequest: Codable, Hashable, Sendable {
     /// Take what comes by the socket beside this.
     case listen(ListenerKey)
     case stopListening(ListenerKey)
+    /// Write the access log of this listener's requests to the file beside this; without one, write none.
+    case log(ListenerKey, listener: String)
     /// Give the socket of this number back; the worker keeps its own.
     case listener(Int)
     /// What have you counted?

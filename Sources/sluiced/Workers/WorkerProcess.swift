@@ -126,6 +126,9 @@ final class WorkerProcess: @unchecked Sendable {
             listeners.removeAll { $0.key == key }
             handlers[key.kind]?.stopListening(on: key)
             try connection.send(.done)
+        case .log(let key, let listener):
+            try log(packet, of: key, listener)
+            try connection.send(.done)
         case .listener(let number):
             guard listeners.indices.contains(number) else { return try connection.send(.nothing) }
             let listener = listeners[number]
@@ -141,6 +144,7 @@ final class WorkerProcess: @unchecked Sendable {
             look()
         case .end:
             try connection.send(.done)
+            http.flushLogs()
             end()
         }
     }
@@ -160,6 +164,13 @@ final class WorkerProcess: @unchecked Sendable {
         let kept = OwnedDescriptor(try socket.duplicate())
         try handler.listen(on: socket, for: key)
         listeners.append(Listener(key: key, socket: kept))
+    }
+
+    private func log(_ packet: borrowing Packet, of key: ListenerKey, _ listener: String) throws {
+        switch packet.descriptor {
+        case .some(let file): try http.log(to: try file.duplicate(), of: key, listener)
+        case .none: try http.endLog(of: key)
+        }
     }
 
     private func drain() {

@@ -42,6 +42,8 @@ extension Workforce {
     }
 
     func hand(_ keys: Set<ListenerKey>) {
+        // First: no request goes by without its line.
+        tellLogs()
         for (slot, worker) in workers.sorted(by: { $0.key < $1.key }) {
             for key in keys.sorted() { hand(key, to: worker, slot) }
         }

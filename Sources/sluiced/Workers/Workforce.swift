@@ -36,6 +36,7 @@ actor Workforce {
     /// Whole, and what this host's probes see down.
     var latest: (generation: Generation, down: Set<BackendID>)?
     var files = ListenerFiles()
+    var logFiles = AccessLogFiles()
     /// Of each place: when its last worker was started, and when another may be.
     var starts: [Int: BackOff] = [:]
     var started: [Int: Duration] = [:]
@@ -74,6 +75,7 @@ actor Workforce {
             do { try await Task.sleep(for: Self.lookInterval) } catch { return }
             look()
             lookAtFiles()
+            lookAtLogs()
             looks += 1
             if looks.isMultiple(of: Self.looksPerCount) { _ = count() }
         }
@@ -116,11 +118,12 @@ actor Workforce {
             services, of: generation, earlier: relayed, open: listeners.keys.subtracting(wanted))
         latest = (generation, down)
         _ = files.look(generation.routing, at: uptime)
+        logFiles.look(generation.routing)
         tellLeaving()
         guard !wanted.isEmpty || !relayed.isEmpty || !listeners.keys.isEmpty else { return [] }
         order = WorkerOrder(
             generation, services: relayed, down: down, workers: listeners.workers, tls: files.materials)
-        let problems = files.problems + open(wanted)
+        let problems = files.problems + logFiles.problems + open(wanted)
         fill()
         tellOrder()
         hand(listeners.keys.intersection(wanted))
