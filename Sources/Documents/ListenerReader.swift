@@ -4,7 +4,10 @@ import Model
 
 /// One entry of `listeners`.
 struct ListenerReader {
-    private static let keys = ["name", "address", "port", "protocol", "tls", "passthrough", "raw", "access-log"]
+    private static let keys = [
+        "name", "address", "port", "protocol", "tls", "passthrough", "raw", "access-log", "forwarded",
+        "trusted-proxies",
+    ]
 
     /// All that could be read, and the places of all that are there, by name.
     static func listeners(
@@ -28,13 +31,18 @@ struct ListenerReader {
             }
             let tls = fields["tls"].map { ListenerTLS($0) } ?? .some(nil)
             let log = fields["access-log"].map { $0.absolutePath() } ?? .some(nil)
+            let told = fields["forwarded"].map { $0.choice(Listener.ForwardedFields.self) } ?? .xForwarded
+            let trusted = fields["trusted-proxies"].map(prefixes) ?? []
             let sniffing = sniffing(fields, speech ?? .sniff, beside: services)
-            guard let name, let bind, speech != nil, let tls, let sniffing, let log else { continue }
+            guard let name, let bind, speech != nil, let tls, let sniffing, let log, let told else { continue }
             if let owner = services.owner(of: bind) { fields.problem("\(bind) belongs to service '\(owner)'") }
             if let other = binds.updateValue(name, forKey: bind), other != name {
                 fields.problem("listeners '\(other)' and '\(name)' share \(bind)")
             }
-            read.append(Listener(name: name, bind: bind, tls: tls, sniffing: sniffing, accessLog: log))
+            read.append(
+                Listener(
+                    name: name, bind: bind, tls: tls, sniffing: sniffing, accessLog: log, forwarded: told,
+                    trustedProxies: trusted))
         }
         return (read, places)
     }
@@ -48,6 +56,15 @@ struct ListenerReader {
             fields[key]?.problem("'\(key)' needs 'protocol: sniff'")
         }
         return .some(nil)
+    }
+
+    /// Those that are; the others are reported.
+    private static func prefixes(_ reader: Reader) -> [IPPrefix] {
+        let elements = reader.elements(of: "trusted-proxies")
+        if elements.count > Listener.trustedProxiesMax {
+            reader.problem("there may be \(Listener.trustedProxiesMax)")
+        }
+        return elements.compactMap { $0.prefix() }
     }
 
     private static func bind(_ fields: Fields) -> VIP? {

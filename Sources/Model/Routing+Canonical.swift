@@ -25,13 +25,19 @@ extension Listener {
             "name": .string(name), "bind": .string("\(bind)"), "protocol": .string(speech.rawValue),
         ]
         if let tls { members["tls"] = tls.canonical }
+        if forwarded != .xForwarded { members["forwarded"] = .string(forwarded.rawValue) }
+        if !trustedProxies.isEmpty {
+            members["trusted-proxies"] = .array(trustedProxies.map { .string("\($0)") })
+        }
         if let accessLog { members["access-log"] = .string(accessLog) }
         if let sniffing { members.merge(sniffing.members) { _, own in own } }
         return .object(members)
     }
 
     fileprivate init(_ reader: CanonicalReader) throws(CanonicalError) {
-        let fields = try reader.object(["name", "bind", "protocol", "tls", "passages", "raw", "access-log"])
+        let fields = try reader.object([
+            "name", "bind", "protocol", "tls", "passages", "raw", "access-log", "forwarded", "trusted-proxies",
+        ])
         let speech: Speech = try fields["protocol"].choice()
         let raw = try fields.optional("raw")?.string()
         let sniffing = try fields.optional("passages").map { reader throws(CanonicalError) in
@@ -43,7 +49,11 @@ extension Listener {
         self.init(
             name: try fields["name"].string(), bind: try fields["bind"].parsed(as: "VIP"),
             tls: try fields.optional("tls").map { reader throws(CanonicalError) in try ListenerTLS(reader) },
-            sniffing: sniffing, accessLog: try fields.optional("access-log")?.string())
+            sniffing: sniffing, accessLog: try fields.optional("access-log")?.string(),
+            forwarded: try fields.optional("forwarded")?.choice() ?? .xForwarded,
+            trustedProxies: try fields.optional("trusted-proxies")?.array { reader throws(CanonicalError) in
+                try reader.parsed(as: "prefix")
+            } ?? [])
     }
 }
 

@@ -19,15 +19,33 @@ public struct Listener: Hashable, Sendable {
     public var sniffing: Sniffing?
     /// A file of each host, to which a line a request goes; nil: there is none.
     public var accessLog: String?
+    public var forwarded: ForwardedFields
+    /// Proxies in front of it, whose word about clients is passed on; sorted.
+    public private(set) var trustedProxies: [IPPrefix]
+
+    /// What backends are told of the client.
+    public enum ForwardedFields: String, Hashable, Sendable, CaseIterable {
+        /// X-Forwarded-For and X-Forwarded-Proto.
+        case xForwarded = "x-forwarded"
+        /// Forwarded.
+        case rfc7239
+        case both
+        case none
+    }
+
+    public static let trustedProxiesMax = 256
 
     public init(
-        name: String, bind: VIP, tls: ListenerTLS? = nil, sniffing: Sniffing? = nil, accessLog: String? = nil
+        name: String, bind: VIP, tls: ListenerTLS? = nil, sniffing: Sniffing? = nil, accessLog: String? = nil,
+        forwarded: ForwardedFields = .xForwarded, trustedProxies: [IPPrefix] = []
     ) {
         self.name = name
         self.bind = bind
         self.tls = tls
         self.sniffing = sniffing
         self.accessLog = accessLog
+        self.forwarded = forwarded
+        self.trustedProxies = Set(trustedProxies).sorted()
     }
 
     public var speech: Speech { sniffing == nil ? .http : .sniff }
@@ -99,6 +117,9 @@ extension Routing {
             }
             if bind.port == 0 || bind.transport != .tcp { refuse(.value, "\(bind) is no TCP port") }
             for fault in (listener.tls?.faults ?? []) + (listener.sniffing?.faults ?? []) { refuse(.value, fault) }
+            if listener.trustedProxies.count > Listener.trustedProxiesMax {
+                refuse(.limit, "more than \(Listener.trustedProxiesMax) trusted proxies")
+            }
             if let log = listener.accessLog, !log.hasPrefix("/") {
                 refuse(.value, "access log '\(log)' is no full path")
             }

@@ -32,6 +32,7 @@ public struct HTTPContent {
             }
             configuration.routes.append(.init(route, .services(shares)))
         }
+        configuration.forwarding = ForwardingSettings(listener)
         return configuration
     }
 
@@ -54,6 +55,21 @@ public struct HTTPContent {
                     address: SocketAddress(high: backend.address.high, low: backend.address.low, port: port),
                     weight: backend.weight)
             })
+    }
+}
+
+extension ForwardingSettings {
+    fileprivate init(_ listener: Listener) {
+        self.init(
+            trusted: listener.trustedProxies.map {
+                Prefix(high: $0.address.high, low: $0.address.low, length: $0.mappedLength)
+            })
+        switch listener.forwarded {
+        case .xForwarded: fields = .xForwarded
+        case .rfc7239: fields = .standard
+        case .both: fields = .both
+        case .none: fields = .none
+        }
     }
 }
 

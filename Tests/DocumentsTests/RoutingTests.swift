@@ -47,6 +47,14 @@ private let own = "certificates: [ { cert: /a.pem, key: /a.key } ]"
         #expect(routing.listeners.map(\.accessLog) == ["/var/log/sluice/back.json", nil])
     }
 
+    @Test func `tell backends of clients as they say, and trust the proxies that they name`() throws {
+        let other = "{ name: back, address: 10.9.9.8, port: 81, forwarded: rfc7239, trusted-proxies: [ 10.0.0.0/8 ] }"
+        let text = document("{ service: web }", listeners: other)
+        let listeners = try ServicesDocument.parse(text: text, file: "s.yaml").desired.routing.listeners
+        #expect(listeners.map(\.forwarded) == [.rfc7239, .xForwarded])
+        #expect(listeners.map { $0.trustedProxies.map { "\($0)" } } == [["10.0.0.0/8"], []])
+    }
+
     @Test func `say which requests go where`() throws {
         let text = document(
             "{ match: { host: API.example.org, path: /v1/, method: GET, headers: [ { name: X-A, value: '1' } ] }, "

@@ -71,6 +71,17 @@ import Testing
         #expect(faults == ["listener web: access log 'web.json' is no full path"])
     }
 
+    @Test func `say what backends are told of clients, and by whom`() throws {
+        let bind = try #require(VIP("10.0.0.9:80/tcp"))
+        let prefix = try #require(IPPrefix(IPAddress(v4: 0x0a00_0000), length: 8))
+        let listener = Listener(name: "web", bind: bind, forwarded: .both, trustedProxies: [prefix, prefix])
+        let generation = try Self.generation(Routing(listeners: [listener], routes: [Self.route]))
+        let digests = ["web": String(repeating: "0", count: 64)]
+        let manifest = try Generation.Manifest(generation.manifestBytes(digests: digests))
+        let read = try Generation(manifest, services: generation.services)
+        #expect(read == generation && read.routing.listeners.first?.trustedProxies == [prefix])
+    }
+
     @Test func `name TLS's files and hold none of them`() throws {
         let tls = ListenerTLS(
             certificates: [.init(chain: "/a.pem", key: "/a.key"), .init(chain: "/b.pem", key: "/b.key")],

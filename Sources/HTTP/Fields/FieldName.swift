@@ -14,7 +14,7 @@ enum FieldName: UInt8, CaseIterable, Sendable {
     case strictTransportSecurity, transferEncoding, userAgent, vary, via, wwwAuthenticate
     // Not in the static table.
     case protocolName, te, connection, keepAlive, proxyConnection, upgrade, trailer, http2Settings
-    case forwarded, xForwardedFor, xForwardedProto, xForwardedHost, xRequestID, proxyStatus
+    case forwarded, xForwardedFor, xForwardedProto, xForwardedHost, xForwardedPort, xRealIP, xRequestID, proxyStatus
     case grpcStatus, grpcMessage, grpcTimeout, secWebSocketKey, secWebSocketAccept, secWebSocketVersion
     case secWebSocketProtocol, secWebSocketExtensions, origin, priority, traceparent, tracestate, contentMD5
     case authenticationInfo, proxyAuthenticationInfo
@@ -35,7 +35,8 @@ enum FieldName: UInt8, CaseIterable, Sendable {
         "set-cookie",
         "strict-transport-security", "transfer-encoding", "user-agent", "vary", "via", "www-authenticate",
         ":protocol", "te", "connection", "keep-alive", "proxy-connection", "upgrade", "trailer", "http2-settings",
-        "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id", "proxy-status",
+        "forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-port", "x-real-ip",
+        "x-request-id", "proxy-status",
         "grpc-status", "grpc-message", "grpc-timeout", "sec-websocket-key", "sec-websocket-accept",
         "sec-websocket-version",
         "sec-websocket-protocol", "sec-websocket-extensions", "origin", "priority", "traceparent", "tracestate",
@@ -65,7 +66,8 @@ enum FieldName: UInt8, CaseIterable, Sendable {
             .upgrade, .http2Settings, .authorization, .proxyAuthorization, .wwwAuthenticate, .proxyAuthenticate,
             .setCookie, .cookie, .contentEncoding, .contentType, .contentRange, .maxForwards, .expect, .range,
             .ifMatch, .ifNoneMatch, .ifRange, .ifModifiedSince, .ifUnmodifiedSince, .cacheControl, .age, .expires,
-            .date, .location, .retryAfter, .vary, .forwarded, .xForwardedFor, .xForwardedProto, .xForwardedHost:
+            .date, .location, .retryAfter, .vary, .forwarded, .xForwardedFor, .xForwardedProto, .xForwardedHost,
+            .xForwardedPort, .xRealIP:
             true
         default: isPseudo
         }

@@ -66,18 +66,9 @@ extension ByteWriter {
 
     /// `10.0.0.1:80`, `[2001:db8::1]:80`.
     mutating func append(address: SocketAddress) {
-        let family = address.isIPv4 ? AF_INET : AF_INET6
-        var octets = (address.high.bigEndian, address.low.bigEndian)
-        withUnsafeBytes(of: &octets) { octets in
-            withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { text in
-                guard let bytes = octets.baseAddress, let start = text.baseAddress,
-                    inet_ntop(family, address.isIPv4 ? bytes + 12 : bytes, start, socklen_t(text.count)) != nil
-                else { return }
-                if !address.isIPv4 { append("[") }
-                start.withMemoryRebound(to: UInt8.self, capacity: text.count) { append($0, strlen(start)) }
-                append(address.isIPv4 ? ":" : "]:")
-            }
-        }
+        if !address.isIPv4 { append("[") }
+        append(host: address)
+        append(address.isIPv4 ? ":" : "]:")
         append(decimal: Int(address.port))
     }
 }

@@ -51,7 +51,10 @@ extension HTTPProxy {
     }
 
     /// Finds where a request goes, and sends it there.
-    func route(_ exchange: ExchangeRef) { route(exchange, retries: nil) }
+    func route(_ exchange: ExchangeRef) {
+        guard forward(exchange) else { return fail(exchange, .headTooLarge) }
+        route(exchange, retries: nil)
+    }
 
     /// Its head lies in the section once more.
     func routeAgain(_ exchange: ExchangeRef, retries: Int32) { route(exchange, retries: retries) }

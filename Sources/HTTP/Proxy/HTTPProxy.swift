@@ -21,6 +21,7 @@ public final class HTTPProxy {
     let routes: UnsafeMutablePointer<ProxyRoutes>
     let ledger = RouteLedger()
     var accessLog: AccessLog?
+    private(set) var forwarding = ForwardingSettings()
     var upstreams: [UpstreamRef] = []
     private var services: [UnsafeMutablePointer<UpstreamService>] = []
     private let listeners: UnsafeMutablePointer<Descriptor>
@@ -104,6 +105,8 @@ public final class HTTPProxy {
         let old = services
         let kept = upstreams
         for upstream in upstreams { upstream.pointee.isRetired = true }
+        forwarding = configuration.forwarding
+        state.pointee.forwardingStamp = (state.pointee.forwardingStamp &+ 1) & 0xffff_ffff
         services = configuration.services.map { service in
             let backends = service.backends.map { (upstream($0, service), $0.weight) }
             let made = UnsafeMutablePointer<UpstreamService>.allocate(capacity: 1)
@@ -314,7 +317,10 @@ public final class HTTPProxy {
     }
 
     deinit {
-        for place in 0..<state.pointee.limits.connections { connections[place]?.deallocate() }
+        for place in 0..<state.pointee.limits.connections {
+            connections[place]?.pointee.forwarded.release()
+            connections[place]?.deallocate()
+        }
         for place in 0..<state.pointee.exchangeCount {
             exchanges[place]?.pointee.release()
             exchanges[place]?.deallocate()

@@ -74,8 +74,12 @@ public struct ProxyConfiguration: Sendable {
 
     public var services: [Service]
     public var routes: [Route]
+    public var forwarding: ForwardingSettings
 
-    public init(services: [Service] = [], routes: [Route] = []) {
+    public init(
+        services: [Service] = [], routes: [Route] = [], forwarding: ForwardingSettings = ForwardingSettings()
+    ) {
+        self.forwarding = forwarding
         self.services = services
         self.routes = routes
     }

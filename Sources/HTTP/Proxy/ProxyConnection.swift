@@ -60,6 +60,8 @@ struct ProxyConnection {
     /// TLS can neither read nor write any more.
     var isBroken = false
     var peer = SocketAddress.loopback(port: 0)
+    /// A client's: what is told of it.
+    var forwarded = ForwardedLines()
     var upstream: UpstreamRef?
     /// Exchanges on it.
     var active = 0

@@ -30,6 +30,8 @@ struct ProxyState: ~Copyable {
     var random: UInt64
     var isDraining = false
     var isLogging = false
+    /// Another one with each configuration.
+    var forwardingStamp: UInt64 = 1
 
     init(_ limits: ProxyLimits, exchanges: Int) {
         self.limits = limits
