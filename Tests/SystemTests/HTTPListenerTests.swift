@@ -102,6 +102,25 @@ struct HTTPListenerTests {
         try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").count
     }
 
+    @Test func `a plan tells which listeners and routes a document changes`() async throws {
+        try await Lab.with { lab in
+            try await Self.start(Self.document(Self.byPath, Self.rest), in: lab)
+            let edge = lab.edge
+            let other = "  - { name: other, address: \(Lab.vip), port: 81 }\nroutes:\n"
+            let next = Self.document("{ match: { path: /healthz }, service: web }", Self.byHost, Self.rest)
+            try edge.write(next.replacing("routes:\n", with: other), to: "next.yaml")
+            let plan = try await edge.output(["plan", "\(edge.folder)/next.yaml"])
+            #expect(plan.status == 3)
+            for line in [
+                "listener other  +  address \(Lab.vip), port 81\n", "route */healthz\n",
+                "  ~  services: api w1 becomes web w1\n",
+                "route api.example.org/  +  services api w1, upstream http1\n", "of HTTP: 1 listener, 2 routes. ",
+            ] { #expect(plan.text.contains(line), "\(plan.text)") }
+            let same = try await edge.output(["plan", "\(edge.folder)/services.yaml"])
+            #expect(same.status == 0 && same.text == "nothing changes\n", "\(same.text)")
+        }
+    }
+
     @Test func `a drained backend gets no new request, and none fails`() async throws {
         try await Lab.with { lab in
             try await Self.start(Self.document(Self.rest), in: lab)

@@ -11,7 +11,7 @@ import Reconciler
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan",
-        abstract: "What a services document would change, by service; nothing is changed.",
+        abstract: "What a services document would change, by service, listener and route; nothing is changed.",
         discussion: """
             Compares with what is in force on this host, from its state directory: the daemon may be dead. In a fleet \
             people's drains are read from the store, and instances where the leader finds them.
@@ -42,13 +42,15 @@ struct PlanCommand: AsyncParsableCommand {
             kept.down[BackendName(service: service, backend: backend)] != nil
         }
         let traffic = try await PlanTraffic(of: prediction, host)
-        let report = PlanReport(prediction, from: kept.inForce?.generation, held: step.held, traffic)
+        let report = PlanReport(prediction, from: kept.inForce?.generation, to: step.next, held: step.held, traffic)
         switch options.output {
         case .json: try printJSON(report)
         case .table: Terminal.print(PlanText.text(report, applying: remedy(host, step)))
         }
         if !step.held.isEmpty { throw ArgumentParser.ExitCode(Admin.ExitCode.heldByBrake.rawValue) }
-        if !report.services.isEmpty { throw ArgumentParser.ExitCode(Admin.ExitCode.differences.rawValue) }
+        if !report.services.isEmpty || !report.http.isEmpty {
+            throw ArgumentParser.ExitCode(Admin.ExitCode.differences.rawValue)
+        }
     }
 
     /// As the daemon refuses it.

@@ -66,15 +66,19 @@ struct PlanReport: Encodable {
     /// In force now; nil where nothing is.
     var generation: String?
     var services: [Service]
+    /// Listeners and routes.
+    var http: PlanRouting
     /// What the brake would hold back, a line each.
     var held: [String]
 
     init(
-        _ prediction: Prediction, from generation: Generation?, held: [ValidationError.Problem] = [],
+        _ prediction: Prediction, from generation: Generation?, to next: Generation,
+        held: [ValidationError.Problem] = [],
         _ traffic: PlanTraffic? = nil
     ) {
         self.generation = generation?.mark
         services = prediction.services.map { Service($0, traffic) }
+        http = PlanRouting(from: generation?.routing ?? Routing(), to: next.routing)
         self.held = held.map(\.description)
     }
 }

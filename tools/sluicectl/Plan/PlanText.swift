@@ -7,8 +7,12 @@ enum PlanText {
         let services = report.services.map { lines(of: $0, width: width).map { $0 + "\n" }.joined() }.joined()
         let held = report.held.map { ($0.hasSuffix("by the brake") ? $0 : "\($0) by the brake") + "\n" }.joined()
         let count = report.services.count
-        guard count > 0 else { return held + "nothing changes\n" }
-        return services + held + "\(count) \(count == 1 ? "service changes" : "services change"). \(remedy)\n"
+        let changes = [
+            count > 0 ? "\(count) \(count == 1 ? "service changes" : "services change")" : "",
+            report.http.isEmpty ? "" : "of HTTP: \(report.http.count)",
+        ].filter { !$0.isEmpty }
+        guard !changes.isEmpty else { return held + "nothing changes\n" }
+        return services + report.http.text + held + "\(changes.joined(separator: "; ")). \(remedy)\n"
     }
 
     private static func lines(of service: PlanReport.Service, width: Int) -> [String] {
