@@ -12,6 +12,8 @@ struct Exchange {
         var hasEnded = false
         /// Of content that came.
         var octets: Int64 = 0
+        /// Grows with what comes and with what goes on.
+        var moved: Int64 { 2 &* octets &- Int64(queue.count) }
         /// The end was passed on.
         var isPassed = false
         /// Among the receiver's `waiting`.
@@ -57,6 +59,8 @@ struct Exchange {
     var ended: Int64 = 0
     /// In milliseconds.
     var timeout: Int64 = 0
+    /// What had moved when its time was last up.
+    var movedBefore: Int64 = 0
     /// For the access log: whose it is, and how it failed.
     var peer = SocketAddress.loopback(port: 0)
     var speech: StaticString = ""
@@ -87,6 +91,8 @@ struct Exchange {
     func flow(from side: ProxyConnection.Side) -> UnsafeMutablePointer<Flow> {
         side == .client ? flows : flows + 1
     }
+
+    var moved: Int64 { request.moved &+ response.moved }
 
     /// As fresh, with the memory that it has.
     @inline(__always)

@@ -210,13 +210,21 @@ extension HTTPProxy {
 
     // MARK: Time
 
+    /// An answer goes on as long as anything moves, both ways, however slowly.
+    private func lookForLife(_ exchange: ExchangeRef) {
+        let moved = exchange.pointee.moved
+        guard moved != exchange.pointee.movedBefore else { return fail(exchange, .streamTimeout) }
+        exchange.pointee.movedBefore = moved
+        arm(exchange, milliseconds: state.pointee.limits.streamTimeout.wholeNanoseconds / 1_000_000)
+    }
+
     func timedOut(_ exchange: ExchangeRef) {
         guard !exchange.pointee.isFree else { return }
         if exchange.pointee.isLingering {
             exchange.pointee.isRefused = true
             return settle(exchange)
         }
-        if exchange.pointee.isAnswered { return fail(exchange, .streamTimeout) }
+        if exchange.pointee.isAnswered { return lookForLife(exchange) }
         fail(exchange, exchange.pointee.isWaiting ? .connectTimeout : .responseTimeout)
     }
 }

@@ -20,7 +20,10 @@ extension HTTPProxy {
             writeHead(exchange, client, head, ends: ends, state.pointee.section)
         }
         exchange.pointee.isAnswered = true
-        guard ends else { return arm(exchange, milliseconds: streamMilliseconds) }
+        guard ends else {
+            exchange.pointee.movedBefore = exchange.pointee.moved
+            return arm(exchange, milliseconds: streamMilliseconds)
+        }
         exchange.pointee.response.isPassed = true
         settle(exchange)
     }
