@@ -21,7 +21,7 @@ struct Fixture {
         worker = ProxyWorker(loop: loop, limits: limits)
         var configuration = Self.configuration(version, backends)
         adjust(&configuration)
-        try await worker.apply(configuration)
+        await worker.apply(configuration)
         try await worker.listen(on: listener)
     }
 

@@ -82,13 +82,7 @@ struct WorkerCountTests {
     }
 
     @Test(.requires("root")) func `a drained worker says what it has counted before it ends`() async throws {
-        let directory = try TemporaryDirectory()
-        let path = "\(directory.path)/0-test.sock"
-        let loop = try EventLoop.start(name: "worker-0")
-        let worker = WorkerProcess(
-            slot: 0, loop: loop, control: try PacketSocket.listener(at: path), descriptors: 4096, memory: 1 << 20)
-        loop.execute { worker.start() }
-        let link = try WorkerLink(path: path, slot: 0)
+        let link = try LocalWorker().link
         try link.tell(.drain)
         link.counted = WorkerFigures(services: [.init(id: 3, accepted: 1)])
         link.hearParting()
@@ -140,8 +134,8 @@ private actor HTTPSite {
     /// Once nothing is under way, an order lets go of it.
     var isForgotten: Bool {
         get throws {
-            try handler.apply(
-                WorkerOrder(Generation(epoch: 1, number: 1, seed: 7), services: [], down: [], workers: 1, tls: [:]))
+            try handler.prepare(
+                WorkerOrder(Generation(epoch: 1, number: 1, seed: 7), services: [], down: [], workers: 1, tls: [:]))()
             return handler.figures.first { $0.key == key }?.active == 0
         }
     }

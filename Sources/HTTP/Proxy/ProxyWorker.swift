@@ -9,6 +9,7 @@ public actor ProxyWorker {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
     private let limits: ProxyLimits
     private var proxy: HTTPProxy?
+    private var configuration: ProxyConfiguration?
 
     public init(loop: EventLoop, limits: ProxyLimits = ProxyLimits()) {
         self.loop = loop
@@ -36,7 +37,10 @@ public actor ProxyWorker {
     }
 
     /// Puts a configuration in force in one step; requests under way keep their backends.
-    public func apply(_ configuration: ProxyConfiguration) throws(EventLoopError) { try running().apply(configuration) }
+    public func apply(_ configuration: ProxyConfiguration) {
+        self.configuration = configuration
+        proxy?.apply(configuration)
+    }
 
     /// Takes nothing new, and tells clients to go elsewhere; what is under way goes on.
     public func drain() { proxy?.drain() }
@@ -65,6 +69,7 @@ public actor ProxyWorker {
         if let proxy { return proxy }
         let fresh = try HTTPProxy(loop: loop, limits: limits)
         try fresh.start()
+        if let configuration { fresh.apply(configuration) }
         proxy = fresh
         return fresh
     }

@@ -39,7 +39,7 @@ final class HTTPHandler: ListenerHandler {
         // Kept also where its socket is refused: the loop calls a proxy that has started until it is stopped.
         proxies[key] = proxy
         if let configuration = content.configuration(of: key.vip) {
-            try proxy.assumeIsolated { try $0.apply(configuration) }
+            proxy.assumeIsolated { $0.apply(configuration) }
         }
         return proxy
     }
@@ -64,20 +64,32 @@ final class HTTPHandler: ListenerHandler {
         tls.forget(key)
     }
 
-    func apply(_ order: WorkerOrder) throws {
+    func prepare(_ order: WorkerOrder) throws -> () -> Void {
         let down = Set(order.down.map(BackendID.init(rawValue:)))
-        content = HTTPContent(routing: try order.routing(), services: try order.routed(), down: down)
+        let content = HTTPContent(routing: try order.routing(), services: try order.routed(), down: down)
+        var tls = tls
         try tls.take(order, content.routing)
+        var changes: [(proxy: ProxyWorker, configuration: ProxyConfiguration, server: TLSServer?)] = []
         for (key, proxy) in proxies {
             // A listener that is gone keeps its routes until its socket is taken away.
             guard tls.serves(key), let configuration = content.configuration(of: key.vip) else { continue }
-            // In the order of `listen`: what comes now finds its routes.
-            let server = try tls.server(of: key)
-            try proxy.assumeIsolated {
-                try $0.apply(configuration)
-                $0.replace(tls: server)
-            }
+            changes.append((proxy, configuration, try tls.server(of: key)))
         }
+        return { [self, tls] in
+            (self.content, self.tls) = (content, tls)
+            for change in changes {
+                // In the order of `listen`: what comes now finds its routes.
+                change.proxy.assumeIsolated {
+                    $0.apply(change.configuration)
+                    $0.replace(tls: change.server)
+                }
+            }
+            letGo()
+        }
+    }
+
+    /// Of proxies of listeners that are gone those that have nothing under way.
+    private func letGo() {
         leaving.removeAll { key, proxy in
             guard Self.isIdle(proxy) else { return false }
             finished.add(WorkerFigures(http: [Self.figures(of: key, proxy)]).withoutActive)

@@ -12,8 +12,9 @@ protocol ListenerHandler: AnyObject {
     /// Closes the sockets of this key; connections go on.
     func stopListening(on key: ListenerKey)
 
-    /// Puts an order in force in one step.
-    func apply(_ order: WorkerOrder) throws
+    /// Makes an order ready. What is answered puts it in force, and cannot fail: all kinds of listeners go from one order
+    /// to the next together, or stay with the one they have.
+    func prepare(_ order: WorkerOrder) throws -> () -> Void
 
     /// Takes nothing new, as another process has the same sockets; what is under way goes on.
     func drain()
@@ -46,13 +47,15 @@ final class RelayHandler: ListenerHandler {
 
     func stopListening(on key: ListenerKey) { worker.assumeIsolated { $0.stopListening(on: key.vip) } }
 
-    func apply(_ order: WorkerOrder) throws {
+    func prepare(_ order: WorkerOrder) throws -> () -> Void {
         let down = Set(order.down.map(BackendID.init(rawValue:)))
         let fresh = RelayTable(try order.relayed(), down: down, old: table) {
             RelayPolicy($0.service.relay, workers: isSharing ? 1 : order.workers)
         }
-        table = fresh
-        worker.assumeIsolated { $0.apply(fresh) }
+        return { [self] in
+            table = fresh
+            worker.assumeIsolated { $0.apply(fresh) }
+        }
     }
 
     func drain() { worker.assumeIsolated { $0.drain(handingOver: true) } }

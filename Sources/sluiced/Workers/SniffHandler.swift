@@ -33,10 +33,11 @@ final class SniffHandler: ListenerHandler {
     }
 
     /// After the relay and the proxies, which what comes now may go to.
-    func apply(_ order: WorkerOrder) throws {
+    func prepare(_ order: WorkerOrder) throws -> () -> Void {
         let vips = Dictionary(try order.relayed().map { ($0.placed.service.name, $0.placed.service.vip) }) { $1 }
         let listeners = try order.routing().listeners.filter { $0.sniffing != nil }
-        places = Dictionary(listeners.map { ($0.bind, SniffPlaces($0, vips)) }) { $1 }
+        let places = Dictionary(listeners.map { ($0.bind, SniffPlaces($0, vips)) }) { $1 }
+        return { [self] in self.places = places }
     }
 
     func drain() { sniffer?.drain() }

@@ -156,7 +156,9 @@ final class WorkerProcess: @unchecked Sendable {
     }
 
     private func apply(_ order: WorkerOrder) throws {
-        for handler: any ListenerHandler in [relay, http, sniff] { try handler.apply(order) }
+        let handlers: [any ListenerHandler] = [relay, http, sniff]
+        let changes = try handlers.map { try $0.prepare(order) }
+        for change in changes { change() }
     }
 
     private func listen(_ socket: consuming Descriptor, for key: ListenerKey) throws {
