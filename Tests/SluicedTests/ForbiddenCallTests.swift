@@ -31,6 +31,14 @@ struct ForbiddenCallTests {
         #expect(answers == [EPERM, EPERM, EPERM, EPERM])
     }
 
+    @Test func `a worker signals itself alone`() async {
+        let answers = await Self.answers([
+            { Int(sluice_may_signal(getpid())) },
+            { Int(sluice_may_signal(getppid())) },
+        ])
+        #expect(answers == [0, EPERM])
+    }
+
     @Test func `a worker opens sockets of IP alone`() async {
         let families = [AF_INET, AF_INET6, AF_UNIX, AF_NETLINK, AF_PACKET]
         let answers = await Self.answers(

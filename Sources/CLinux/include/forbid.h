@@ -66,7 +66,7 @@ static const uint32_t sluice_calls_forbidden[] = {
 #define SLUICE_LOAD(name) (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SLUICE_FIELD(name))
 #define SLUICE_REFUSED (SECCOMP_RET_ERRNO | EPERM)
 
-// Of clone: only threads. Of socket: only IP. Little-endian: the argument's lower half comes first. The length.
+// Of clone: only threads. Of tgkill: only this process, which abort(3) needs. Of socket: only IP. Little-endian: the argument's lower half comes first. The length.
 static inline unsigned sluice_fill_filter(struct sock_filter *code)
 {
 	struct sock_filter *next = code;
@@ -92,6 +92,11 @@ static inline unsigned sluice_fill_filter(struct sock_filter *code)
 	*next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 0, 1);
 	*next++ = SLUICE_ANSWER(SECCOMP_RET_ALLOW);
 	*next++ = SLUICE_ANSWER(SLUICE_REFUSED);
+	*next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_tgkill, 0, 4);
+	*next++ = SLUICE_LOAD(args[0]);
+	*next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)getpid(), 0, 1);
+	*next++ = SLUICE_ANSWER(SECCOMP_RET_ALLOW);
+	*next++ = SLUICE_ANSWER(SLUICE_REFUSED);
 	*next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 4);
 	*next++ = SLUICE_LOAD(args[0]);
 	*next++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 2, 0);
@@ -108,6 +113,12 @@ static inline int sluice_forbid_system_calls(void)
 	struct sock_fprog program = { .len = (unsigned short)sluice_fill_filter(code), .filter = code };
 
 	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SLUICE_FILTER_SPEC_ALLOW, &program) < 0 ? -errno : 0;
+}
+
+// tgkill(2) of a process's first thread with no signal: whether it could be sent one. 0, or -1 and errno.
+static inline int sluice_may_signal(int process)
+{
+	return (int)syscall(SYS_tgkill, process, process, 0);
 }
 
 // unshare(2) of the table of descriptors, which takes no right but that to call it.
