@@ -41,12 +41,14 @@ public struct ListenersAnswer: Codable, Hashable, Sendable {
         public var requests: UInt64?
         /// That it shows, where it speaks TLS and its files serve.
         public var certificates: [Certificate]?
+        /// Why its sockets could not be opened; they are tried again.
+        public var problem: String?
 
         public init(
             kind: String, bind: String, service: String, workers: Int, sockets: Int, active: Int = 0,
             accepted: UInt64 = 0, bytesIn: UInt64 = 0, bytesOut: UInt64 = 0, connectFailures: UInt64 = 0,
             datagramsDropped: UInt64 = 0, ended: [String: UInt64] = [:],
-            name: String? = nil, requests: UInt64? = nil, certificates: [Certificate]? = nil
+            name: String? = nil, requests: UInt64? = nil, certificates: [Certificate]? = nil, problem: String? = nil
         ) {
             self.kind = kind
             self.bind = bind
@@ -63,6 +65,7 @@ public struct ListenersAnswer: Codable, Hashable, Sendable {
             self.name = name
             self.requests = requests
             self.certificates = certificates
+            self.problem = problem
         }
     }
 

@@ -194,10 +194,10 @@ struct AdoptionSite {
     /// Of the service's listener.
     let key: ListenerKey
 
-    init(workers: Int = 1) throws {
+    init(workers: Int = 1, port: UInt16 = 80) throws {
         let directory = try TemporaryDirectory()
         self.directory = directory
-        let vip = VIP(address: IPAddress(v4: 0x0a09_0909), port: 80, transport: .tcp)
+        let vip = VIP(address: IPAddress(v4: 0x0a09_0909), port: port, transport: .tcp)
         key = ListenerKey(.relay, vip)
         generation = Generation(
             epoch: 1, number: 1, seed: 7,

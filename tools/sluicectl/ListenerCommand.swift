@@ -31,6 +31,9 @@ struct ListenerCommand: AsyncParsableCommand {
                     one.certificates.map { $0.map(\.text).joined(separator: ", ") } ?? "-")
             }
             Terminal.print(table.text)
+            for one in answer.listeners {
+                if let problem = one.problem { Terminal.print("no connection comes to \(one.bind): \(problem)\n") }
+            }
         }
     }
 }

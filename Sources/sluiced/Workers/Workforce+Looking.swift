@@ -41,7 +41,7 @@ extension Workforce {
                 kind: key.kind.rawValue, bind: "\(key.vip)", service: services.joined(separator: ","),
                 workers: takers(of: key), sockets: listeners.sockets[key]?.count ?? 0, active: sum.active,
                 accepted: sum.accepted, ended: sum.refused, name: listener.name, requests: sum.requests,
-                certificates: certificates(listener))
+                certificates: certificates(listener), problem: unopened[key])
         }
     }
 
@@ -59,7 +59,8 @@ extension Workforce {
                 kind: key.kind.rawValue, bind: "\(key.vip)", service: placed.service.name,
                 workers: takers(of: key), sockets: listeners.sockets[key]?.count ?? 0, active: sum.active,
                 accepted: sum.accepted, bytesIn: sum.bytesIn, bytesOut: sum.bytesOut,
-                connectFailures: sum.connectFailures, datagramsDropped: sum.datagramsDropped, ended: sum.ended)
+                connectFailures: sum.connectFailures, datagramsDropped: sum.datagramsDropped, ended: sum.ended,
+                problem: unopened[key])
         }
     }
 

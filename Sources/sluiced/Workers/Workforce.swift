@@ -37,6 +37,8 @@ actor Workforce {
     var latest: (generation: Generation, down: Set<BackendID>)?
     var files = ListenerFiles()
     var logFiles = AccessLogFiles()
+    /// Listeners that could not be opened, and why.
+    var unopened: [ListenerKey: String] = [:]
     /// Of each place: when its last worker was started, and when another may be.
     var starts: [Int: BackOff] = [:]
     var started: [Int: Duration] = [:]
@@ -91,6 +93,7 @@ actor Workforce {
             if !workers.isEmpty || !replaced.isEmpty { letGo() }
             return
         }
+        openAgain()
         if !listeners.keys.isEmpty { fill() }
         dismissReplaced()
     }
@@ -136,6 +139,7 @@ actor Workforce {
     /// Ends what is no longer served by sockets.
     func finish(services: [PlacedService]) {
         let wanted = Self.keys(routing, services)
+        unopened = unopened.filter { wanted.contains($0.key) }
         for key in listeners.keys.subtracting(wanted).sorted() {
             for (slot, worker) in workers { attempt(slot) { try worker.tell(.stopListening(key)) } }
             for worker in replaced { attempt(worker) { try worker.tell(.stopListening(key)) } }
