@@ -103,18 +103,20 @@ struct SniffingListenerTests {
     /// Sends what it reads, and prints what comes back.
     private static let netcat = """
         import socket, sys
-        s = socket.create_connection(("\(Lab.vip)", 443), 20)
-        s.sendall(sys.stdin.buffer.readline())
-        s.sendall(sys.stdin.buffer.readline())
-        s.sendall(sys.stdin.buffer.readline())
         text = b""
         try:
+            s = socket.create_connection(("\(Lab.vip)", 443), 20)
+            s.sendall(sys.stdin.buffer.readline())
+            s.sendall(sys.stdin.buffer.readline())
+            s.sendall(sys.stdin.buffer.readline())
             while True:
                 more = s.recv(65536)
                 if not more: break
                 text += more
         except ConnectionResetError:
             text += b"reset\\n"
+        except OSError as failure:
+            text += str(failure).encode()
         sys.stdout.write(text.decode())
         """
 }
